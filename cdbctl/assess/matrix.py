@@ -1,0 +1,102 @@
+"""The decision matrix: one row for each component, with the worst that was found about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from cdbctl.assess.causes import REACHABLE, service_param
+from cdbctl.assess.ordering import weight, worst_first
+from cdbctl.assess.units import plural
+from cdbctl.assess.waivers import is_accepted
+from cdbctl.model.finding import Finding, Status
+from cdbctl.model.reading import Observed
+from cdbctl.model.report import MatrixRow
+from cdbctl.model.snapshot import Snapshot
+from cdbctl.model.stack import Service
+
+RUNTIME = ("service.unknown", "service.state", "service.restarts")
+GROUPS = (
+    ("PostgreSQL", "database"),
+    ("Redis", "redis"),
+    ("metrics", "metric"),
+    ("clocks", "clocks"),
+    ("repository", "repository"),
+    ("migrations", "migrations"),
+    ("host", "host"),
+)
+"""Component, and the group of the rules that look at it."""
+TELLING = ("service.unknown", "service.state")
+"""Rules whose answers say most about a component in few words."""
+SENTENCE_LIMIT = 200
+Belongs: TypeAlias = Callable[[Finding], bool]
+
+
+def matrix(findings: Sequence[Finding], snapshot: Snapshot) -> tuple[MatrixRow, ...]:
+    """One row for each declared service, then for what they all live on."""
+    by_fingerprint = {finding.fingerprint: finding for finding in findings}
+    rows = []
+    for name, belongs in _components(snapshot):
+        about = [finding for finding in findings if belongs(finding)]
+        if about:
+            rows.append(_row(name, about, by_fingerprint))
+        else:
+            rows.append(MatrixRow(name, Status.UNKNOWN, "no check looks at it", (), f"declare a check for {name}"))
+    return tuple(rows)
+
+
+def _components(snapshot: Snapshot) -> Iterator[tuple[str, Belongs]]:
+    servers = {service_param(check): check.rule for check in snapshot.checks if check.rule in REACHABLE}
+    for service in snapshot.services:
+        group = servers.get(service.name, "").partition(".")[0]
+        yield service.title, _about_service(service, group)
+    kind = snapshot.runtime.value.kind if isinstance(snapshot.runtime, Observed) else "not read"
+    yield f"runtime ({kind})", lambda finding: finding.rule in RUNTIME
+    yield "pipeline", _in_group("pipeline")
+    declared = {"PostgreSQL": snapshot.database, "Redis": snapshot.redis, "migrations": snapshot.migrations}
+    for name, group in GROUPS:
+        shown_above = any(rule.startswith(f"{group}.") and snapshot.service(own) for own, rule in servers.items())
+        if declared.get(name, snapshot) is not None and not shown_above:
+            yield name, _in_group(group)
+
+
+def _about_service(service: Service, group: str) -> Belongs:
+    """What is said about a service; for one that runs a server, everything that is said about the server, too."""
+    of_group = _in_group(group)
+    return lambda finding: finding.subject.partition("/")[0] == service.name or (bool(group) and of_group(finding))
+
+
+def _in_group(group: str) -> Belongs:
+    return lambda finding: finding.rule.partition(".")[0] == group
+
+
+def _row(name: str, about: Sequence[Finding], by_fingerprint: Mapping[str, Finding]) -> MatrixRow:
+    bad = [finding for finding in worst_first(about) if finding.status is not Status.OK and not is_accepted(finding)]
+    if not bad:
+        return MatrixRow(name, Status.OK, _well(about), _evidence(about), "none")
+    worst = min(bad, key=weight)
+    rest = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return MatrixRow(name, worst.status, worst.title + rest, _evidence(bad), _action(worst, by_fingerprint))
+
+
+def _well(about: Sequence[Finding]) -> str:
+    passed = [finding for finding in about if finding.status is Status.OK]
+    words = f"{plural(len(passed), 'answer')} OK"
+    if passed:
+        example = min(passed, key=lambda finding: TELLING.index(finding.rule) if finding.rule in TELLING else 9)
+        sentence = example.actual if example.rule in TELLING else f"{example.subject}: {example.actual}"
+        words += f", e.g. {sentence}" if len(sentence) <= SENTENCE_LIMIT else ""
+    accepted = len(about) - len(passed)
+    return words + (f"; {plural(accepted, 'finding')} accepted by a waiver" if accepted else "")
+
+
+def _action(worst: Finding, by_fingerprint: Mapping[str, Finding]) -> str:
+    cause = by_fingerprint.get(worst.caused_by or "")
+    if cause:
+        return f"follows from {cause.check} ({cause.subject}): repair that first"
+    lines = worst.fix.summary.splitlines() if worst.fix else []
+    return lines[0] if lines else "none"
+
+
+def _evidence(findings: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(id for finding in findings for id in finding.evidence))

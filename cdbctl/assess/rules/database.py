@@ -1,0 +1,289 @@
+"""Rules about PostgreSQL: it answers, it is in health, and what should be in it is there and fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from cdbctl.assess.case import Case, cases, quote
+from cdbctl.assess.params import Params, number, schema, text, whole
+from cdbctl.assess.questions import age_question, answer_to, newest_row, only_number, question_id
+from cdbctl.assess.relations import missing_relation
+from cdbctl.assess.repair import missing_relation_fix
+from cdbctl.assess.rule import Rule
+from cdbctl.assess.rules.metric import fits, within
+from cdbctl.assess.units import clock, duration, plain, plural, share
+from cdbctl.model.check import Check
+from cdbctl.model.database import DatabaseFacts, QueryAnswer
+from cdbctl.model.finding import Finding, Status
+from cdbctl.model.needs import Needs, Question
+from cdbctl.model.reading import Observed, Unavailable
+from cdbctl.model.snapshot import Snapshot
+
+SERVICE = text("the service that runs it, so that its end explains this one")
+REACHABLE = schema(max_round_trip_ms=number("slower answers are a WARN", 1000), service=SERVICE)
+
+
+def judge_reachable(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
+    """PostgreSQL answers a direct question."""
+    limit = Params.of(check, REACHABLE).number("max_round_trip_ms")
+    for case in cases(check, snapshot):
+        case = case.expects(f"SELECT 1 is answered within {limit:g} ms")
+        reading = snapshot.database
+        if reading is None:
+            yield case.absent("database")
+        elif isinstance(reading, Unavailable):
+            yield case.silent(reading, needs="database")
+        else:
+            facts = reading.value
+            actual = (
+                f"SELECT 1 took {facts.round_trip_ms:.1f} ms; PostgreSQL {facts.version}, database {facts.database}, "
+                f"started {clock(facts.started_at)}"
+            )
+            if facts.round_trip_ms <= limit:
+                yield case.ok(actual, reading, details={"round_trip_ms": facts.round_trip_ms})
+            else:
+                title = f"PostgreSQL takes {facts.round_trip_ms:.0f} ms for SELECT 1"
+                yield case.finding(Status.WARN, title, actual, reading, key="slow")
+
+
+HEALTH = schema(
+    max_connections_fraction=number("share of max_connections in use", 0.8),
+    max_idle_in_transaction=whole("sessions idle in transaction", 5),
+    max_transaction_seconds=number("age of the oldest open transaction", 300),
+    max_wraparound_fraction=number("share of the way to transaction id wraparound", 0.5),
+    max_sequence_fraction=number("share of a sequence, or of its column, that is used up", 0.8),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One look at the health of the database."""
+
+    well: bool | None
+    """None when it could not be seen."""
+    expected: str
+    actual: str
+    keys: tuple[str, ...] = ()
+
+
+def _connections(facts: DatabaseFacts, params: Params) -> Symptom:
+    limit = params.number("max_connections_fraction")
+    used = facts.connections / facts.max_connections if facts.max_connections else 1.0
+    actual = f"{facts.connections} of {facts.max_connections} connections in use ({share(used)})"
+    return Symptom(used <= limit, f"at most {share(limit)} of the connections in use", actual)
+
+
+def _transactions(facts: DatabaseFacts, params: Params) -> Symptom:
+    most, seconds = params.number("max_idle_in_transaction"), params.number("max_transaction_seconds")
+    expected = f"at most {most:g} sessions idle in transaction, none open for {duration(seconds)}"
+    idle, longest = facts.idle_in_transaction, facts.longest_transaction_seconds
+    if idle is None:
+        return Symptom(None, expected, _not_read(facts, "the sessions of others may not be seen"))
+    actual = f"{plural(idle, 'session')} idle in transaction"
+    actual += "" if longest is None else f", the oldest open transaction is {duration(longest)} old"
+    return Symptom(idle <= most and (longest or 0) <= seconds, expected, actual)
+
+
+def _not_read(facts: DatabaseFacts, otherwise: str) -> str:
+    return "; ".join(facts.not_read) or otherwise
+
+
+def _wraparound(facts: DatabaseFacts, params: Params) -> Symptom:
+    limit, used = params.number("max_wraparound_fraction"), facts.wraparound_fraction
+    return Symptom(
+        used <= limit,
+        f"at most {share(limit)} of the way to transaction id wraparound",
+        f"{share(used)} of the way to transaction id wraparound",
+    )
+
+
+def _sequences(facts: DatabaseFacts, params: Params) -> Symptom:
+    limit = params.number("max_sequence_fraction")
+    expected = f"no sequence beyond {share(limit)} of its range"
+    if facts.sequences is None:
+        return Symptom(None, expected, _not_read(facts, "the sequences could not be read"))
+    worst = max(facts.sequences, key=lambda item: (item.used_fraction, item.name), default=None)
+    full = tuple(sorted(item.name for item in facts.sequences if item.used_fraction > limit))
+    actual = f"{worst.name} is the fullest: {share(worst.used_fraction)}" if worst else "no sequence was found"
+    return Symptom(not full, expected, actual, full)
+
+
+def _indexes(facts: DatabaseFacts, _: Params) -> Symptom:
+    broken = tuple(sorted(facts.invalid_indexes))
+    actual = f"invalid: {', '.join(broken)}" if broken else "no index is invalid"
+    return Symptom(not broken, "every index is valid", actual, broken)
+
+
+SYMPTOMS: Mapping[str, Callable[[DatabaseFacts, Params], Symptom]] = {
+    "connections": _connections,
+    "transactions": _transactions,
+    "wraparound": _wraparound,
+    "sequences": _sequences,
+    "indexes": _indexes,
+}
+"""By subject: what can be looked at."""
+
+
+def judge_health(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
+    """PostgreSQL is not about to stop: connections, transactions, wraparound, sequences, indexes."""
+    params, reading = Params.of(check, HEALTH), snapshot.database
+    for case in cases(check, snapshot):
+        look = SYMPTOMS.get(case.subject)
+        if look is None:
+            known = ", ".join(SYMPTOMS)
+            yield case.unknown(f"{case.subject} is not a subject of database.health", f"subjects are: {known}")
+        elif reading is None:
+            yield case.absent("database")
+        elif isinstance(reading, Unavailable):
+            yield case.silent(reading, needs="database")
+        else:
+            seen = look(reading.value, params)
+            case = case.expects(seen.expected)
+            if seen.well:
+                yield case.ok(seen.actual, reading)
+            elif seen.well is None:
+                yield case.unknown(f"{case.subject} could not be seen", seen.actual, reading)
+            else:
+                key = ",".join(seen.keys) or case.subject
+                yield case.finding(Status.WARN, f"PostgreSQL: {seen.actual}", seen.actual, reading, key=key)
+
+
+VALUE = schema(
+    "sql",
+    sql=text("one SELECT whose first value is judged"),
+    min=number("smallest value that is right", minimum=None),
+    max=number("largest value that is right", minimum=None),
+    service=text("the service that answers for the value"),
+)
+
+
+def asks_value(check: Check) -> Needs:
+    """The question of the check, for each of its subjects."""
+    sql = Params.of(check, VALUE).text("sql")
+    return Needs(questions=tuple(Question(question_id(check, subject), sql) for subject in check.subjects))
+
+
+def judge_value(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
+    """The answer to a question lies within its limits."""
+    params = Params.of(check, VALUE)
+    low, high = params.maybe_number("min"), params.maybe_number("max")
+    for case in cases(check, snapshot):
+        case = case.expects(within(low, high))
+        reading = _answer(case, params.text("service") or None)
+        if isinstance(reading, Finding):
+            yield reading
+            continue
+        value = only_number(reading.value)
+        if value is None:
+            reason = "the answer holds no number" if reading.value.rows else "the answer holds no row"
+            yield case.unknown(f"{case.subject}: {reason}", reason, reading)
+        elif fits(value, low, high):
+            yield case.ok(plain(value), reading, details={"value": value})
+        else:
+            title, details = f"{case.subject}: {plain(value)}", {"value": value}
+            yield case.finding(Status.FAIL, title, plain(value), reading, key="value", details=details)
+
+
+def _answer(case: Case, service: str | None) -> Observed[QueryAnswer] | Finding:
+    """The answer to the question of a case, or the finding that takes its place."""
+    if case.snapshot.database is None:
+        return case.absent("database")
+    reading = answer_to(case.check, case.subject, case.snapshot)
+    if reading is None:
+        return case.unknown(f"{case.subject} was not asked for", "this run did not ask the question of this check")
+    if isinstance(reading, Observed):
+        return reading
+    relation = missing_relation(reading, case.subject)
+    return case.silent(reading, needs="database") if relation is None else no_table(case, reading, relation, service)
+
+
+def no_table(case: Case, reading: Unavailable, relation: str, service: str | None) -> Finding:
+    """PostgreSQL answered: the table does not exist. That is an answer, and a bad one."""
+    finding = case.finding(
+        Status.FAIL,
+        f"table {relation} does not exist",
+        f"PostgreSQL answered: {reading.reason}",
+        reading,
+        key=f"42P01/{relation}",
+        details={"sqlstate": "42P01", "relation": relation},
+        quotes=quote(reading.evidence, reading.reason),
+    )
+    return replace(finding, fix=missing_relation_fix(finding, case.snapshot, relation, service=service))
+
+
+FRESHNESS = schema(
+    "column",
+    "max_age_seconds",
+    column=text("the column that says when a row was written"),
+    max_age_seconds=number("largest age of the newest row"),
+    service=text("the service that writes the table"),
+)
+
+
+def asks_freshness(check: Check) -> Needs:
+    """How old the newest row of every table is."""
+    column = Params.of(check, FRESHNESS).text("column")
+    return Needs(questions=tuple(age_question(check, table, table, column) for table in check.subjects))
+
+
+def judge_freshness(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
+    """Rows go on arriving in a business table."""
+    params = Params.of(check, FRESHNESS)
+    limit, service = params.number("max_age_seconds"), params.text("service") or None
+    for case in cases(check, snapshot):
+        case = case.expects(f"the newest row is at most {duration(limit)} old")
+        reading = _answer(case, service)
+        if isinstance(reading, Finding):
+            yield reading
+            continue
+        newest, age = newest_row(reading.value)
+        if age is None:
+            title, actual = f"{case.subject} holds no row", "the table is there and holds no row"
+        else:
+            age = max(0.0, age)
+            title = f"the newest row of {case.subject} is {duration(age)} old"
+            actual = f"the newest row is {duration(age)} old ({newest})"
+        details = {"age_seconds": age, "max_age_seconds": limit, "newest_at": newest}
+        if age is not None and age <= limit:
+            yield case.ok(actual, reading, details=details)
+        else:
+            yield case.finding(Status.FAIL, title, actual, reading, key="age", details=details)
+
+
+RULES = (
+    Rule(
+        "database.reachable",
+        judge_reachable,
+        REACHABLE,
+        subjects="the word `PostgreSQL`",
+        good="SELECT 1 is answered in 0.4 ms.",
+        bad="SELECT 1 takes three seconds; no answer at all is UNKNOWN.",
+    ),
+    Rule(
+        "database.health",
+        judge_health,
+        HEALTH,
+        subjects="any of " + ", ".join(SYMPTOMS),
+        good="7 of 100 connections are in use, and no index is invalid.",
+        bad="95 of 100 connections are in use.",
+    ),
+    Rule(
+        "database.value",
+        judge_value,
+        VALUE,
+        subjects="names for the values",
+        good="No row of risk_events carries an unknown decision.",
+        bad="Three rows of risk_events carry an unknown decision.",
+        asks=asks_value,
+    ),
+    Rule(
+        "database.freshness",
+        judge_freshness,
+        FRESHNESS,
+        subjects="tables",
+        good="The newest row of risk_events is one second old.",
+        bad="PostgreSQL answers that risk_events does not exist, or its newest row is an hour old.",
+        asks=asks_freshness,
+    ),
+)

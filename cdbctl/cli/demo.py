@@ -1,0 +1,97 @@
+"""``cdbctl demo``: a small real stack to look at."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdbctl.cli.output import say, say_json, tell
+from cdbctl.demo.faults import EXPECTED, Fault
+
+DemoRoot = Annotated[Path, typer.Option("--root", help="The workspace of the demo.")]
+PlantedFault = Annotated[Fault, typer.Option("--fault", help="What is wrong with the stack.")]
+
+
+class Format(StrEnum):
+    """What goes to stdout instead of words."""
+
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    commands = typer.Typer(rich_markup_mode=None)
+    commands.callback(invoke_without_command=True)(demo)
+    commands.command("up")(up)
+    commands.command("down")(down)
+    commands.command("status")(status)
+    app.add_typer(commands, name="demo")
+
+
+def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
+    """Start a small real trading stack with one planted fault, and check it."""
+    if context.invoked_subcommand is not None:
+        return
+    from cdbctl import demo as stack
+
+    running = stack.up(root, fault, _progress)
+    show(running.root)
+    say(f"\nThe stack keeps running in {root}. Look on:\n")
+    say(f"  cdbctl daily-check --root {root}\n  cdbctl demo status --root {root}\n  cdbctl demo down --root {root}\n")
+
+
+def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
+    """Start a fresh demo stack and leave it running."""
+    from cdbctl import demo as stack
+
+    running = stack.up(root, fault, _progress)
+    expected = running.expected
+    if expected:
+        say(f"running in {root}, fault {fault}: expect {expected.check} of {expected.subject}\n")
+    else:
+        say(f"running in {root}, fault {fault}: expect PASS\n")
+    say(f"next: cdbctl daily-check --root {root}\n")
+
+
+def down(root: DemoRoot = Path(".demo")) -> None:
+    """Stop the demo stack and leave nothing of it behind but its workspace."""
+    from cdbctl import demo as stack
+
+    if stack.down(root, _progress):
+        say(f"the demo in {root} is gone; its workspace with the reports stays\n")
+    else:
+        say(f"no demo is running in {root}\n")
+
+
+def status(
+    root: DemoRoot = Path(".demo"),
+    output_format: Annotated[Format | None, typer.Option("--format", help="For programs.")] = None,
+) -> None:
+    """Say whether a demo stack is running, and which finding it should lead to."""
+    from cdbctl import demo as stack
+
+    found = stack.status(root)
+    if output_format is Format.JSON:
+        say_json(found.document())
+        return
+    say(f"{found.reason_code} in {root}\n")
+    if found.fault:
+        expected = EXPECTED[found.fault]
+        say(f"fault {found.fault}: expect {f'{expected.check} of {expected.subject}' if expected else 'PASS'}\n")
+    for service in found.services:
+        pid = f"pid {service.pid}" if service.pid else ""
+        say(f"  {service.name:<22} {service.state:<9} {pid}\n".rstrip() + "\n")
+
+
+def show(root: Path) -> None:
+    """Check the stack and print its summary, as ``cdbctl daily-check`` does."""
+    from cdbctl.cli import daily
+
+    daily.show(daily.look(root, since=None, checks=None, out=None, quiet=False), None)
+
+
+def _progress(text: str) -> None:
+    tell(f"{text} …\n")

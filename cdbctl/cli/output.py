@@ -1,0 +1,61 @@
+"""Words to the terminal: results to stdout, talk to stderr, whatever the console can show."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, TextIO
+
+from cdbctl.errors import CdbctlError
+
+
+def say(text: str) -> None:
+    """Write a result to stdout, byte for byte: LF stays LF on every system."""
+    _write(sys.stdout, text)
+
+
+def say_json(document: dict[str, Any]) -> None:
+    """Write a JSON document to stdout; escaped where the console cannot show all of Unicode."""
+    import json
+
+    text = json.dumps(document, ensure_ascii=not can_show_unicode(sys.stdout), indent=2)
+    _write(sys.stdout, text + "\n")
+
+
+def tell(text: str) -> None:
+    """Write talk or progress to stderr."""
+    _write(sys.stderr, text)
+
+
+def complain(error: CdbctlError) -> None:
+    """Say what happened, why, and what to do next."""
+    from cdbctl.render.text import make_visible
+
+    tell(f"error: {make_visible(error.what)}\n")
+    if error.why:
+        tell("  why:  " + make_visible(error.why).replace("\n", "\n        ") + "\n")
+    if error.next_step:
+        tell(f"  next: {make_visible(error.next_step)}\n")
+
+
+def can_show_unicode(stream: TextIO) -> bool:
+    """Whether the stream takes every character."""
+    return (stream.encoding or "ascii").lower().replace("-", "").startswith(("utf8", "utf16"))
+
+
+def wants_color(stream: TextIO) -> bool:
+    """Whether colours help: a terminal, and nobody said no (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "ascii"
+    data = text.encode(encoding, errors="backslashreplace")
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        stream.write(data.decode(encoding))
+        stream.flush()
+        return
+    stream.flush()
+    buffer.write(data)
+    buffer.flush()

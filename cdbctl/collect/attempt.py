@@ -1,0 +1,103 @@
+"""The one boundary between the collectors and the world's failures: all at once, each with its deadline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from cdbctl.model.reading import Evidence, Observed, Reading, Unavailable
+
+T = TypeVar("T")
+
+
+class NoAnswer(Exception):
+    """A source could not be read; the reason and the remedy are for a person."""
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[T]):
+    """What a collector brings back: the facts, and the text that proves them."""
+
+    value: T
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[T]):
+    """One source to be read."""
+
+    key: str
+    """Its place in the snapshot, unique within one run; the id of its evidence until all are numbered."""
+    source: str
+    deadline_seconds: float
+    read: Callable[[], Seen[T]]
+    """Raises NoAnswer when the source does not answer."""
+
+
+def run_all(jobs: Sequence[Job[Any]]) -> Iterator[tuple[Job[Any], Reading[Any]]]:
+    """Run every job in a thread of its own and yield each reading as it arrives.
+
+    A job that is not done at its deadline yields Unavailable; its thread is a daemon and is left behind, so a
+    source that never answers costs its deadline and nothing more.
+    """
+    arrived: SimpleQueue[tuple[Job[Any], Reading[Any]]] = SimpleQueue()
+    started = time.monotonic()
+    waiting = {job.key: job for job in jobs}
+    for job in jobs:
+        threading.Thread(target=lambda job=job: arrived.put((job, attempt(job))), daemon=True).start()
+    while waiting:
+        next_deadline = started + min(job.deadline_seconds for job in waiting.values())
+        try:
+            job, reading = arrived.get(timeout=max(0.0, next_deadline - time.monotonic()))
+        except Empty:
+            elapsed = time.monotonic() - started
+            late = [job for job in waiting.values() if job.deadline_seconds <= elapsed]
+            for job in late:
+                del waiting[job.key]
+                yield job, _gave_up(job, f"no answer within {job.deadline_seconds:g} s", "", elapsed)
+            continue
+        if waiting.pop(job.key, None):
+            yield job, reading
+
+
+def attempt(job: Job[T]) -> Reading[T]:
+    """Read one source; whatever goes wrong becomes Unavailable with its reason."""
+    started = time.monotonic()
+    try:
+        seen = job.read()
+    except NoAnswer as failure:
+        return _gave_up(job, failure.reason, failure.remedy, time.monotonic() - started)
+    except Exception as failure:  # noqa: BLE001 - the boundary: a broken collector must not cost the report
+        reason = f"cdbctl could not read it: {type(failure).__name__}: {failure}"
+        return _gave_up(job, reason, "this is a defect of cdbctl: please report it", time.monotonic() - started)
+    at = datetime.now(UTC)
+    return Observed(
+        source=job.source,
+        at=at,
+        took_ms=round((time.monotonic() - started) * 1000, 1),
+        value=seen.value,
+        evidence=Evidence(id=job.key, source=job.source, at=at, text=seen.text),
+    )
+
+
+def _gave_up(job: Job[Any], reason: str, remedy: str, elapsed_seconds: float) -> Unavailable:
+    at = datetime.now(UTC)
+    text = f"{at.isoformat()} {job.source}: {reason}\n"
+    return Unavailable(
+        source=job.source,
+        at=at,
+        took_ms=round(elapsed_seconds * 1000, 1),
+        reason=reason,
+        remedy=remedy,
+        evidence=Evidence(id=job.key, source=job.source, at=at, text=text),
+    )

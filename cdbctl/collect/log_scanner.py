@@ -1,0 +1,285 @@
+"""From the bytes of a log to its facts: every line counted, the loud ones grouped, in constant memory."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from cdbctl.collect.log_clock import Clock
+from cdbctl.collect.log_groups import LINE_CHARACTERS, Groups, Message, decode
+from cdbctl.collect.log_lines import LINE, LOUD, QUIET_RUN, Head, head, is_traceback, quiet_levels
+from cdbctl.collect.masking import shorten
+from cdbctl.model.logs import Level, LogFacts, LogLine, LogWindow
+from cdbctl.model.snapshot import Window
+
+LINE_BYTES = 64 * 1024
+"""Longer lines are cut."""
+LAST_LINES = 20
+TAIL_MESSAGES = 5
+_SOON = timedelta(minutes=1)
+"""Lines this much later than the window are only what was written while the check-up ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Consecutive lines of the window within one block of bytes."""
+
+    number: int
+    """Of its first line."""
+    lines: int
+    block: bytes
+    start: int
+    end: int
+
+
+class Scanner:
+    """Reads one log in pieces of any size, as they come from a file or from a container runtime.
+
+    Call ``begin`` before the first piece of every file, ``feed`` with its bytes, and ``finish`` once.
+    """
+
+    def __init__(self, window: Window, zone: tzinfo) -> None:
+        self.stamped = False
+        """Whether any line so far carried a time stamp."""
+        self.reaches_back = False
+        """Whether any line so far is older than the window."""
+        self._window = window
+        self._clock = Clock(window, zone)
+        self._groups = Groups()
+        self._levels: Counter[Level] = Counter()
+        self._recent: deque[_Stretch] = deque(maxlen=LAST_LINES)
+        self._message: Message | None = None
+        self._rest = b""
+        self._skipping = False
+        self._inside = True
+        self._at: datetime | None = None
+        self._first_at: datetime | None = None
+        self._last_at: datetime | None = None
+        self._newest_at: datetime | None = None
+        self._lines = self._bytes = self._long = self._undecodable = self._later = self._backwards = 0
+
+    def begin(self, *, inside: bool, in_line: bool = False) -> None:
+        """Start another file of the log.
+
+        ``inside`` says whether lines before its first time stamp belong to the window, ``in_line`` that its
+        first bytes are the end of a line whose beginning is not wanted.
+        """
+        self._end_line()
+        self._close()
+        self._inside, self._skipping = inside, in_line
+        self._at = None
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        if self._skipping:
+            end = data.find(b"\n")
+            if end < 0:
+                return
+            data = data[end + 1 :]
+            self._skipping = False
+        data = self._rest + data if self._rest else data
+        end = data.rfind(b"\n") + 1
+        self._rest = data[end:]
+        if end:
+            self._scan(data[:end])
+        if len(self._rest) >= LINE_BYTES:
+            self._end_line()
+            self._skipping = True
+
+    def finish(self, *, complete: bool = True, reaches_back: bool = False, notes: Sequence[str] = ()) -> LogFacts:
+        """The facts of everything that was fed."""
+        self._end_line()
+        self._close()
+        groups, left_out = self._groups.result()
+        reaches_back = reaches_back or self.reaches_back
+        return LogFacts(
+            window=LogWindow(
+                since=self._window.since,
+                until=self._window.until,
+                first_at=self._first_at,
+                last_at=self._last_at,
+                lines=self._lines,
+                bytes=self._bytes,
+                complete=complete,
+                reaches_back=reaches_back,
+                note="; ".join((*notes, *self._remarks(reaches_back=reaches_back))),
+                long_lines=self._long,
+                undecodable_lines=self._undecodable,
+            ),
+            levels={level.value: self._levels[level] for level in Level if self._levels[level]},
+            groups=groups,
+            groups_left_out=left_out,
+            newest_at=self._newest_at,
+            tail=tuple(self._tail())[-TAIL_MESSAGES:],
+        )
+
+    def last_lines(self) -> tuple[LogLine, ...]:
+        """The last lines inside the window, verbatim."""
+        return tuple(LogLine(number, None, _text(line)) for number, line in self._last_lines())
+
+    def _end_line(self) -> None:
+        if self._rest:
+            line, self._rest = self._rest[:LINE_BYTES], b""
+            self._scan(line + b"\n")
+
+    def _scan(self, block: bytes) -> None:
+        careful = not _is_utf8(block)
+        if _may_have_long_lines(block):
+            careful = True
+            block = b"\n".join(line[:LINE_BYTES] for line in block.split(b"\n"))
+        self._bytes += len(block)
+        position, run_end = 0, 0
+        while position < len(block):
+            if not careful and position >= run_end and (run := QUIET_RUN.match(block, position)):
+                run_end = run.end()
+                if self._take_run(run):
+                    position = run_end
+                    continue
+                # At an edge of the window: its lines are looked at one by one, up to run_end.
+            line = LINE.match(block, position)
+            assert line is not None  # noqa: S101 - every line matches, if only as a continuation
+            self._take_line(line, careful=careful)
+            position = line.end()
+
+    def _take_run(self, run: re.Match[bytes]) -> bool:
+        """Count a run of quiet lines of one minute at once, if all of that minute is inside or outside."""
+        minute = self._clock.minute(run[1].replace(b"/", b"-"), run[2].strip() or None)
+        if minute.at is None or minute.inside is None:
+            return False
+        block, start, end = run.string, run.start(), run.end()
+        self._close()
+        first = self._moment(block, start)
+        self._meet(first)
+        last_start = block.rfind(b"\n", start, end - 1) + 1
+        self._meet(first if last_start <= start else self._moment(block, last_start))
+        levels = quiet_levels(block, start, end)
+        lines = levels.total()
+        if minute.inside:
+            self._first_at = self._first_at or first
+            self._last_at = self._at
+            self._recent.append(_Stretch(self._lines + 1, lines, block, start, end))
+            self._lines += lines
+            self._levels += levels
+        else:
+            self._bytes -= end - start
+        return True
+
+    def _take_line(self, line: re.Match[bytes], *, careful: bool) -> None:
+        begins = self._begins(line)
+        if begins is not None:
+            self._close()
+        if not self._inside:
+            self._bytes -= len(line.group())
+            return
+        self._lines += 1
+        self._recent.append(_Stretch(self._lines, 1, line.string, line.start(), line.end()))
+        self._levels[begins.level if begins else Level.NONE] += 1
+        if begins is None:
+            if self._message is not None:
+                self._message.add(line.group().rstrip(b"\r\n"))
+        elif begins.level in LOUD:
+            self._message = Message(begins.level, self._at, self._lines, begins.text, [line.group().rstrip(b"\r\n")])
+        if careful:
+            self._long += len(line.group()) > LINE_BYTES
+            self._undecodable += not _is_utf8(line.group())
+
+    def _begins(self, line: re.Match[bytes]) -> Head | None:
+        """The message that this line begins, or None; moves the clock when the line carries a time."""
+        if line.lastindex is None or (self._message is not None and is_traceback(line)):
+            return None
+        begins = head(line, stamped_log=self.stamped)
+        if begins is None or begins.stamp is None:
+            return begins
+        at = self._clock.at(begins.stamp, begins.zone)
+        if at is None:
+            return None
+        self._meet(at)
+        if self._inside:
+            self._first_at = self._first_at or at
+            self._last_at = at
+        return begins
+
+    def _meet(self, at: datetime | None) -> None:
+        """Note the time of a line."""
+        if at is None:
+            return
+        self.stamped = True
+        self._inside = self._clock.inside(at)
+        self.reaches_back |= at < self._window.since
+        self._later += at > self._window.until + _SOON
+        self._backwards += self._at is not None and at < self._at - _SOON
+        self._newest_at = at if self._newest_at is None else max(self._newest_at, at)
+        self._at = at
+
+    def _moment(self, block: bytes, start: int) -> datetime | None:
+        line = LINE.match(block, start)
+        begins = head(line, stamped_log=True) if line else None
+        return self._clock.at(begins.stamp, begins.zone) if begins and begins.stamp else None
+
+    def _close(self) -> None:
+        if self._message is not None:
+            self._groups.add(self._message)
+            self._message = None
+
+    def _last_lines(self) -> Iterator[tuple[int, bytes]]:
+        found: list[tuple[int, bytes]] = []
+        for stretch in reversed(self._recent):
+            lines = stretch.block[stretch.start : stretch.end].split(b"\n")[:-1]
+            numbered = list(enumerate(lines, start=stretch.number))
+            found = numbered[len(found) - LAST_LINES :] + found
+            if len(found) >= LAST_LINES:
+                break
+        yield from found
+
+    def _tail(self) -> Iterator[LogLine]:
+        """The messages among the last lines, verbatim."""
+        number, at, lines = 0, None, list[str]()
+        for here, raw in self._last_lines():
+            line = LINE.match(raw + b"\n")
+            begins = head(line, stamped_log=self.stamped) if line else None
+            if begins is None and lines:
+                lines.append(_text(raw))
+                continue
+            if lines:
+                yield LogLine(number, at, shorten("\n".join(lines), LINE_CHARACTERS))
+            if begins is not None and begins.stamp is not None:
+                at = self._clock.at(begins.stamp, begins.zone)
+            number, lines = here, [_text(raw)]
+        if lines:
+            yield LogLine(number, at, shorten("\n".join(lines), LINE_CHARACTERS))
+
+    def _remarks(self, *, reaches_back: bool) -> Iterator[str]:
+        if not self._lines and self._newest_at is None:
+            yield "the log is empty"
+        elif self._lines and not self.stamped:
+            yield "its lines carry no time stamps: they were read whatever their age"
+        elif self._first_at is not None and not reaches_back:
+            yield f"the log begins at {self._first_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if self._later:
+            yield "it has time stamps in the future: such lines are not counted"
+        if self._backwards:
+            yield "its time stamps go backwards " + ("once" if self._backwards == 1 else f"{self._backwards} times")
+        if self._groups.messages_beyond:
+            least = "" if self._groups.beyond_is_exact else "at least "
+            yield f"{least}{self._groups.messages_beyond} messages were counted by level and not grouped"
+
+
+def _text(line: bytes) -> str:
+    return shorten(decode(line.rstrip(b"\r")), LINE_CHARACTERS // 2)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _may_have_long_lines(block: bytes) -> bool:
+    """Whether some half of the limit holds no line end: a line of the full limit always covers one."""
+    half = LINE_BYTES // 2
+    return any(block.find(b"\n", start, start + half) < 0 for start in range(0, len(block) - half + 1, half))

@@ -1,0 +1,188 @@
+"""Waits until a demo shows what it is meant to show: the pipeline at work, and the planted fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+
+from cdbctl.demo.bootstrap import connect
+from cdbctl.demo.faults import Fault
+from cdbctl.demo.places import Places
+from cdbctl.demo.ports import refuse_taken_ports
+from cdbctl.demo.programs import POSTGRES, READER, REDIS
+from cdbctl.demo.workspace import secret_name
+from cdbctl.errors import CdbctlError
+
+SERVERS_SECONDS = 20.0
+SETTLE_SECONDS = 30.0
+POLL_SECONDS = 0.1
+STALE_SECONDS = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A running demo, as its signs are looked for."""
+
+    places: Places
+    ports: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that a settled demo shows."""
+
+    text: str
+    program: str
+    """Whose log tells why it is missing."""
+    seen: Callable[[View], bool]
+
+
+def wait_for_servers(view: View) -> None:
+    """Return once PostgreSQL and Redis answer. Raises PortTakenError, or CdbctlError when they do not."""
+    signs = (
+        Sign("PostgreSQL answers", POSTGRES, _postgres_answers),
+        Sign("Redis answers", REDIS, lambda view: _redis(view, lambda client: bool(client.ping()))),
+    )
+    _wait(view, signs, SERVERS_SECONDS)
+
+
+def wait_until_settled(view: View, fault: Fault) -> None:
+    """Return once every sign of this fault is seen. Raises PortTakenError, or CdbctlError that names the missing."""
+    _wait(view, SIGNS[fault], SETTLE_SECONDS)
+
+
+def _wait(view: View, signs: tuple[Sign, ...], timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while missing := [sign for sign in signs if not _is_seen(sign, view)]:
+        refuse_taken_ports(view.places)
+        if time.monotonic() > deadline:
+            log = view.places.log_of(missing[0].program)
+            raise CdbctlError(
+                f"the demo did not settle within {timeout_seconds:g} s",
+                why=f"not seen: {', '.join(sign.text for sign in missing)}; the log of {missing[0].program} ends:\n"
+                f"{_tail(view.places, missing[0].program)}",
+                next_step=f"see {log}, then run the command again",
+            )
+        time.sleep(POLL_SECONDS)
+        signs = tuple(missing)
+
+
+def _is_seen(sign: Sign, view: View) -> bool:
+    import psycopg
+    from redis.exceptions import RedisError
+
+    with suppress(psycopg.Error, RedisError, OSError, HTTPException):
+        return sign.seen(view)
+    return False
+
+
+def _postgres_answers(view: View) -> bool:
+    with connect(view.places, view.ports[POSTGRES], database="postgres") as session:
+        return session.execute("SELECT 1").fetchone() is not None
+
+
+def _redis(view: View, ask: Callable[..., bool]) -> bool:
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    client = Redis(
+        port=view.ports[REDIS], host="127.0.0.1", password=view.places.secret(secret_name("redis")),
+        socket_timeout=2, retry=Retry(NoBackoff(), 0),
+    )  # fmt: skip
+    with client:
+        return ask(client)
+
+
+def _stream(name: str, program: str) -> Sign:
+    return Sign(
+        f"an entry in stream.{name}", program,
+        lambda view: _redis(view, lambda client: client.xlen(f"stream.{name}") > 0),
+    )  # fmt: skip
+
+
+def _rows(table: str, program: str) -> Sign:
+    def seen(view: View) -> bool:
+        from psycopg import sql
+
+        query = sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(table))
+        with connect(view.places, view.ports[POSTGRES], user=READER) as session:
+            return session.execute(query).fetchone() is not None
+
+    return Sign(f"a row in {table}", program, seen)
+
+
+def _errors(program: str, count: int) -> Sign:
+    def seen(view: View) -> bool:
+        lines = view.places.log_of(program).read_text(encoding="utf-8", errors="replace").splitlines()
+        return sum("ERROR" in line for line in lines) >= count
+
+    return Sign(f"{count} errors in the log of {program}", program, seen)
+
+
+def _restarts(program: str, count: int) -> Sign:
+    def seen(view: View) -> bool:
+        log = view.places.supervisor_log.read_text(encoding="utf-8", errors="replace")
+        # The first start is none; the ones after it are.
+        return log.count(f"spawned: '{program}'") > count
+
+    return Sign(f"{count} restarts of {program}", program, seen)
+
+
+def _metric(program: str, name: str, holds: Callable[[float], bool], text: str) -> Sign:
+    def seen(view: View) -> bool:
+        page = _page(view.ports[program], "/metrics")
+        values = [line.split()[-1] for line in page.splitlines() if line.startswith(f"{name} ")]
+        return bool(values) and holds(float(values[0]))
+
+    return Sign(text, program, seen)
+
+
+def _page(port: int, path: str) -> str:
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode("utf-8", errors="replace")
+    finally:
+        connection.close()
+
+
+def _tail(places: Places, program: str) -> str:
+    with suppress(OSError):
+        return "\n".join(places.log_of(program).read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+    return "(no log)"
+
+
+_FEED = (_stream("signals", "cdb_signal"), _stream("candles_1m", "cdb_candles"), _rows("candles_1m", "cdb_candles"))
+_ALLOCATION = (_stream("regime_signals", "cdb_regime"), _stream("allocation_decisions", "cdb_allocation"))
+_TRADING = (
+    _rows("signals", "cdb_db_writer"),
+    _rows("risk_events", "cdb_risk"),
+    _stream("orders", "cdb_risk"),
+    _stream("fills", "cdb_execution"),
+    _rows("orders", "cdb_db_writer"),
+    _rows("trades", "cdb_db_writer"),
+)
+SIGNS: Mapping[Fault, tuple[Sign, ...]] = {
+    Fault.NONE: (*_FEED, *_ALLOCATION, *_TRADING),
+    Fault.MISSING_TABLE: (
+        *_FEED, *_ALLOCATION, _rows("signals", "cdb_db_writer"), _stream("orders_blocked", "cdb_risk"),
+        _errors("cdb_risk", 3),
+    ),
+    Fault.CRASH_LOOP: (*_FEED, *_TRADING, _restarts("cdb_regime", 3)),
+    Fault.STALLED_FEED: (
+        *_FEED, *_ALLOCATION, *_TRADING,
+        _metric(
+            "cdb_ws", "market_data_last_timestamp_seconds", lambda value: time.time() - value > STALE_SECONDS,
+            f"a feed that is {STALE_SECONDS:g} s old",
+        ),
+    ),
+    Fault.EXPORTER_LIES: (
+        *_FEED, *_ALLOCATION, *_TRADING,
+        _metric("cdb_postgres_exporter", "pg_up", lambda value: value == 0, "pg_up 0"),
+    ),
+    Fault.HEALTHY_BUT_ERRORING: (*_FEED, *_ALLOCATION, *_TRADING, _errors("cdb_execution", 5)),
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Definition files to values of the model: strict, with line numbers, every problem at once."""

@@ -1,0 +1,61 @@
+"""Facts about Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroup:
+    """A consumer group of a stream."""
+
+    name: str
+    pending: int
+    lag: int | None
+    """Entries not yet delivered; None where the server does not tell (before 7.0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """One stream."""
+
+    name: str
+    length: int
+    newest_at: datetime | None
+    """Time inside the id of the newest entry; None for an empty stream."""
+    in_window: int
+    """Entries inside the window, at most 10,000."""
+    in_window_complete: bool
+    counts: Mapping[str, Mapping[str, int]]
+    """For the fields that checks ask for: value -> number of entries inside the window."""
+    groups: tuple[ConsumerGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFacts:
+    """One Redis server."""
+
+    version: str
+    server_at: datetime
+    """Answer of ``TIME``."""
+    host_at: datetime
+    """Host time in the middle of that question."""
+    round_trip_ms: float
+    """Of ``PING``."""
+    started_at: datetime
+    used_memory_bytes: int
+    max_memory_bytes: int
+    """0 means that no limit is set."""
+    eviction_policy: str
+    evicted_keys: int
+    connected_clients: int
+    rdb_last_save_ok: bool
+    aof_last_write_ok: bool
+    streams: tuple[StreamFacts, ...]
+    """The streams that checks ask for and that exist."""
+
+    def stream(self, name: str) -> StreamFacts | None:
+        """The facts of one stream, or None when it does not exist."""
+        return next((stream for stream in self.streams if stream.name == name), None)

@@ -1,0 +1,145 @@
+"""The summary on the terminal: how it stands, what is worst, what to do next, in one look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdbctl.model.finding import Status, Verdict
+from cdbctl.model.reading import Observed
+from cdbctl.model.report import Report
+from cdbctl.render.rows import (
+    Cause,
+    counted,
+    coverage_sentence,
+    health_sentence,
+    service_rows,
+    tally,
+    top_findings,
+)
+from cdbctl.render.text import ascii_only, one_line, shortened
+from cdbctl.render.words import both, duration, tag
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLORS = {"OK": "green", "PASS": "green", "WARN": "yellow", "FAIL": "red", "UNKNOWN": "magenta"}
+WIDEST = 120
+"""Longer lines are hard to read; a wider terminal stays empty on the right."""
+NAMED = 3
+"""Services named in the line of services, and effects with their cause."""
+
+LABEL = 10
+"""Width of the column of labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the summary: a label, a state or severity in colour, and words."""
+
+    label: str = ""
+    state: Status | Verdict | None = None
+    words: str = ""
+    style: str = ""
+    wraps: bool = True
+    """A command is never wrapped: it must survive being pasted."""
+
+
+def summary(report: Report, *, color: bool, width: int, unicode: bool) -> str:
+    """The summary as text for a terminal of that width; nothing in it is interpreted.
+
+    Without ``unicode`` every character is ASCII, for consoles that know no other.
+    """
+    from io import StringIO
+
+    from rich.console import Console
+
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=max(40, min(width, WIDEST)),
+        height=25,
+        force_terminal=color,
+        force_interactive=False,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        _environ={},  # the same report gives the same text everywhere
+    )
+    for line in _lines(report):
+        _print(console, line, unicode)
+    return out.getvalue()
+
+
+def _lines(report: Report) -> Iterator[Line]:
+    snapshot = report.snapshot
+    taken = both(snapshot.taken_at, snapshot.timezone)
+    yield Line("verdict", report.verdict, f"{snapshot.stack}: {tally(report)}; {taken}", "bold")
+    yield Line("coverage", words=coverage_sentence(report))
+    yield from (Line("note", words=note, style="yellow") for note in snapshot.notes)
+    for cause in top_findings(report):
+        yield from _finding(cause)
+    yield Line("services", words=_services(report))
+    if changes := _changes(report):
+        yield Line("changes", words=changes)
+    yield Line("next", words=report.next_step.text, style="bold")
+    if report.next_step.command:
+        yield Line(words=report.next_step.command, style="cyan", wraps=False)
+
+
+def _finding(cause: Cause) -> Iterator[Line]:
+    finding = cause.finding
+    yield Line(finding.severity.value, finding.status, shortened(finding.title, 200), "bold")
+    yield Line(words=f"{shortened(finding.actual, 240)} ({', '.join(finding.evidence)})")
+    if finding.quotes:
+        first_line = finding.quotes[0].text.partition("\n")[0]
+        yield Line(words=f"> {shortened(first_line, 220)}", style="dim")
+    if cause.effects:
+        titles = [effect.title for effect in cause.effects[:NAMED]]
+        more = f" and {len(cause.effects) - NAMED} more" if len(cause.effects) > NAMED else ""
+        yield Line(words=f"follows from it: {shortened('; '.join(titles), 240)}{more}")
+
+
+def _services(report: Report) -> str:
+    """How many run, who does not, and what they say of themselves."""
+    if not isinstance(report.snapshot.runtime, Observed):
+        return f"not known: {report.snapshot.runtime.reason}"
+    rows = [row for row in service_rows(report) if row.declared]
+    down = [row.name for row in rows if not row.runs]
+    names = ", ".join(down[:NAMED]) + (f" and {len(down) - NAMED} more" if len(down) > NAMED else "")
+    still = f", not {names}" if down else ""
+    return f"{len(rows) - len(down)}/{len(rows)} running{still}; health: {health_sentence(rows)}"
+
+
+def _changes(report: Report) -> str:
+    """What is new, what goes on, what is over; nothing without an earlier run."""
+    previous = report.snapshot.previous
+    if not isinstance(previous, Observed):
+        return ""
+    amounts = Counter(finding.lifecycle.value for finding in counted(report) if finding.lifecycle)
+    amounts += Counter(RESOLVED=len(report.resolved), UNVERIFIED=len(report.unverified))
+    parts = [f"{amount} {state}" for state, amount in amounts.items()]
+    age = duration((report.snapshot.taken_at - previous.value.taken_at).total_seconds())
+    return f"{', '.join(parts) or 'none'} since the run of {age} ago"
+
+
+def _print(console: Console, line: Line, unicode: bool) -> None:
+    from rich.text import Text
+
+    def plain(text: str) -> str:
+        return one_line(text) if unicode else ascii_only(one_line(text))
+
+    words = Text(plain(line.words), style=line.style)
+    if line.state is not None:
+        mark = tag(line.state) if unicode else f"[{line.state.value}]"
+        words = Text.assemble((mark, f"bold {COLORS[line.state.value]}"), " ", words)
+    rows = words.wrap(console, console.width - LABEL, overflow="fold") if line.wraps else [words]
+    for number, row in enumerate(rows):
+        row.rstrip()
+        label = Text(line.label.ljust(LABEL) if number == 0 else " " * LABEL, style="bold")
+        console.print(label + row, soft_wrap=True)

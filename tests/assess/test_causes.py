@@ -1,0 +1,87 @@
+"""One cause, one voice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cdbctl.assess import assess, judge
+from cdbctl.assess.stages import Flow
+from cdbctl.model.finding import Finding
+from cdbctl.model.snapshot import Snapshot
+from tests.assess import snapshots
+from tests.assess.cases import waiver
+from tests.assess.snapshots import NOW, healthy
+
+UNDEFINED = snapshots.signature("undefined_table", sqlstate="42P01", relation="risk_events")
+
+
+def found(snapshot: Snapshot, check: str, subject: str) -> Finding:
+    return next(item for item in assess(snapshot) if (item.check, item.subject) == (check, subject))
+
+
+def test_the_flow_branches_where_a_stage_says_so() -> None:
+    flow = Flow.of(healthy().checks)
+    assert flow.feeders("fills") == ("decisions", "signals", "market_data")
+    assert flow.feeders("allocation") == ("regime", "candles", "market_data")
+    assert flow.feeds_service("cdb_risk", "cdb_execution")
+    assert not flow.feeds_service("cdb_risk", "cdb_regime")
+    assert not flow.feeds_stage("cdb_execution", "order rows")
+
+
+def test_a_flow_in_a_circle_is_walked_once() -> None:
+    stages = [
+        {"name": "a", "service": "x", "after": "b", "streams": ["s"], "max_age_seconds": 1},
+        {"name": "b", "service": "y", "after": "a", "streams": ["s"], "max_age_seconds": 1},
+    ]
+    check = snapshots.make_check("pipeline.continuity", "a", "b", stages=stages)
+    assert Flow.of((check,)).feeders("a") == ("b",)
+    assert assess(healthy((check,)))
+
+
+def test_a_stage_of_the_other_branch_is_not_explained() -> None:
+    hurt = snapshots.with_missing_table(healthy())
+    hurt = snapshots.with_stream(hurt, snapshots.stream("stream.regime_signals", 3600))
+    regime = found(hurt, "pipeline.continuity", "regime")
+    assert regime.caused_by is None
+
+
+def test_an_effect_is_at_most_as_severe_as_its_cause() -> None:
+    traceback = found(snapshots.with_crash_loop(healthy()), "logs.known-signatures", "cdb_regime")
+    assert traceback.severity == "P1"
+    assert str(traceback.details["cause"]).startswith("possible")
+
+
+def test_the_log_of_the_server_only_echoes_its_client() -> None:
+    hurt = snapshots.with_missing_table(healthy())
+    check = snapshots.make_check("logs.signature", "cdb_postgres", "cdb_risk", id="logs.all")
+    text = 'ERROR:  relation "risk_events" does not exist at character 13'
+    log = snapshots.observed("E299", "log of cdb_postgres", snapshots.log(snapshots.group(text, signature=UNDEFINED)))
+    findings = assess(replace(hurt, logs={**hurt.logs, "cdb_postgres": log}, checks=(check,)))
+    client, echo = (next(item for item in findings if item.subject == name) for name in ("cdb_risk", "cdb_postgres"))
+    assert client.caused_by is None
+    assert echo.caused_by == client.fingerprint
+
+
+def test_a_crash_because_of_a_missing_table_points_to_the_table() -> None:
+    hurt = snapshots.with_missing_table(healthy())
+    crashing = snapshots.with_crash_loop(healthy(), "cdb_risk")
+    hurt = replace(hurt, runtime=crashing.runtime)
+    judged = judge(hurt, assess(hurt))
+    assert judged.findings[0].check == "logs.known-signatures"
+    assert found(hurt, "services.restarts", "cdb_risk").caused_by == judged.findings[0].fingerprint
+
+
+def test_an_accepted_finding_explains_nothing() -> None:
+    hurt = snapshots.with_healthy_but_erroring(healthy())
+    hurt = replace(hurt, waivers=(waiver(until=NOW.date(), check="services.healthy-but-erroring"),))
+    assert found(hurt, "logs.error-rate", "cdb_execution").caused_by is None
+
+
+def test_two_faults_at_once_keep_two_voices() -> None:
+    hurt = snapshots.with_healthy_but_erroring(snapshots.with_crash_loop(healthy()), "cdb_signal")
+    judged = judge(hurt, assess(hurt))
+    roots = {(item.check, item.subject) for item in judged.findings if item.caused_by is None}
+    assert roots == {
+        ("services.restarts", "cdb_regime"),
+        ("services.healthy-but-erroring", "cdb_signal"),
+    }
