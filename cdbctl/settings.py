@@ -131,8 +131,8 @@ class RuleFacts(Protocol):
         """JSON Schema of its parameters."""
 
     @property
-    def subjects(self) -> str:
-        """What its subjects are; begins with ``services`` where they are services."""
+    def about_services(self) -> bool:
+        """Whether its subjects are declared services and nothing else."""
 
 
 def load_definitions(root: Path, *, rules: Mapping[str, RuleFacts]) -> Definitions:
@@ -146,7 +146,7 @@ def load_definitions(root: Path, *, rules: Mapping[str, RuleFacts]) -> Definitio
             root / paths.checks,
             services=services,
             params={name: rule.params for name, rule in rules.items()},
-            about_services={name for name, rule in rules.items() if rule.subjects.startswith("services")},
+            about_services={name for name, rule in rules.items() if rule.about_services},
             shown_folder=paths.checks,
         ),
         problems,

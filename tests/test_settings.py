@@ -223,11 +223,11 @@ services:
 @dataclass(frozen=True)
 class Rule:
     params: Mapping[str, Any]
-    subjects: str
+    about_services: bool
 
 
 class TestDefinitions:
-    RULES: ClassVar = {"service.state": Rule({"type": "object", "additionalProperties": False}, "services")}
+    RULES: ClassVar = {"service.state": Rule({"type": "object", "additionalProperties": False}, about_services=True)}
     CHECK = """\
 id: services.state
 rule: service.state

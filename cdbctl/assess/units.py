@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if abs(seconds) < limit:
             value = seconds / size
-            return f"{value:.1f} {unit}" if abs(value) < 10 and not value.is_integer() else f"{value:.0f} {unit}"
+            return f"{value:.1f} {unit}" if abs(value) < 9.95 and not value.is_integer() else f"{value:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
 
 

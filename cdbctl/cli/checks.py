@@ -174,6 +174,8 @@ def _paragraphs(explained: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "reports", explained["bad"]
     for name, param in explained["params"].items():
         yield "parameter", f"{name}: {_value(param)}; {param['description']}"
+        if _is_long(param["value"]):
+            yield from (("", _json(item)) for item in param["value"])
     for title in ("motivation", "impact", "policy", "remedy"):
         yield title, explained[title]
     yield "declared in", f"{explained['file']}:{explained['line']}"
@@ -187,11 +189,22 @@ def _paragraphs(explained: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _value(param: dict[str, Any]) -> str:
+    value = param["value"]
+    if value is None:
+        return "not set"
+    source = "" if param["given"] else " (default)"
+    return (f"{len(value)} entries" if _is_long(value) else _json(value)) + source
+
+
+def _is_long(value: object) -> bool:
+    """Whether a parameter is a list of mappings, which are easier to read one by one."""
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _json(value: object) -> str:
     import json
 
-    if param["value"] is None:
-        return "not set"
-    return json.dumps(param["value"], ensure_ascii=False) + ("" if param["given"] else " (default)")
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _paragraph(title: str, text: str, *, width: int = 100) -> str:

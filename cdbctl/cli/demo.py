@@ -10,6 +10,7 @@ import typer
 
 from cdbctl.cli.output import say, say_json, tell
 from cdbctl.demo.faults import EXPECTED, Fault
+from cdbctl.errors import UsageError
 
 DemoRoot = Annotated[Path, typer.Option("--root", help="The workspace of the demo.")]
 PlantedFault = Annotated[Fault, typer.Option("--fault", help="What is wrong with the stack.")]
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
 def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
     """Start a small real trading stack with one planted fault, and check it."""
     if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
         return
     from cdbctl import demo as stack
 
@@ -91,6 +93,19 @@ def show(root: Path) -> None:
     from cdbctl.cli import daily
 
     daily.show(daily.look(root, since=None, checks=None, out=None, quiet=False), None)
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """An option in front of a sub-command would be read and forgotten: the wrong fault would be planted."""
+    for name in ("root", "fault"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            command = context.invoked_subcommand
+            raise UsageError(
+                f"--{name} stands in front of {command}",
+                why="there it belongs to `cdbctl demo` alone",
+                next_step=f"write it behind: cdbctl demo {command} --{name} …",
+            )
 
 
 def _progress(text: str) -> None:

@@ -17,8 +17,9 @@ _DETAIL = rb"(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LOCATION|TIPP?|ANWEISUNG|ZUS
 _DAY_TO_MINUTE = rb"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d"
 _SECONDS = rb":[0-6]\d(?:[.,]\d{1,9})?"
 _ZONE = rb"(?:[ ]?(?:Z|[+-]\d\d:?\d\d|(?!LEVEL)[A-Z]{3,5}(?=[ ]\[\d)))?".replace(b"LEVEL", _LEVEL)
-_ORIGIN = rb"""\]?(?:[ ]\[\d{1,10}\])?(?:[ ][^\s@\[]{1,64}@\S{1,64}(?=[ ]))?        # process, user@database
-    (?:[ ]-[ ](?:(?!LEVEL[ ]-)\S{1,200}[ ]-[ ])?|[ ]\[?)""".replace(b"LEVEL", _LEVEL)
+_NAME = rb"(?:[ ]-[ ](?:(?!LEVEL[ ]-)\S{1,200}[ ]-[ ])?|[ ]\[?)".replace(b"LEVEL", _LEVEL)
+_PROCESS = rb"\]?(?:[ ]\[\d{1,10}\](?:[ ][^\s@\[]{1,64}@\S{1,64}(?=[ ]))?)?"  # and user@database
+_ORIGIN = _PROCESS + _NAME
 
 LINE = re.compile(
     rb"""(?:
@@ -35,24 +36,25 @@ LINE = re.compile(
 )
 """One whole line; which group matched last tells its format, and no group means that it continues a message."""
 
-_REST = rb"%b%b(?=[]:\s])[^\n]*\n" % (_ORIGIN, _QUIET)
+_REST = rb"%b(?=[]:\s])[^\n]*\n" % _QUIET
+_PLAIN = _SECONDS + _NAME + _REST
 QUIET_RUN = re.compile(
-    rb"\[?(%b)%b(%b)%b(?:\[?\1%b\2%b)*" % (_DAY_TO_MINUTE, _SECONDS, _ZONE, _REST, _SECONDS, _REST), re.VERBOSE
+    rb"\[?(%b)(?:%b(?:\[?\1%b)*|%b(%b)%b%b(?:\[?\1%b\2%b%b)*)"
+    % (_DAY_TO_MINUTE, _PLAIN, _PLAIN, _SECONDS, _ZONE, _ORIGIN, _REST, _SECONDS, _ORIGIN, _REST),
+    re.VERBOSE,
 )
 """Whole lines of one minute (1) and zone (2), all of them quiet: nearly all of a healthy log, read in one step."""
 _QUIET_LINE = re.compile(rb"\[?.{16}%b%b%b(%b)[^\n]*\n" % (_SECONDS, _ZONE, _ORIGIN, _QUIET), re.VERBOSE)
 _QUIET_WORDS = (b"DEBUG", b"INFO", b"NOTICE", b"LOG", b"TRACE", b"HINWEIS")
 
 
-def quiet_levels(block: bytes, start: int, end: int) -> Counter[Level]:
-    """Count the lines of a quiet run by level."""
-    lines = block.count(b"\n", start, end)
-    words = {word: block.count(word, start, end) for word in _QUIET_WORDS}
+def quiet_levels(lines: bytes) -> Counter[Level]:
+    """Count lines that come from quiet runs by level."""
+    words = {word: lines.count(word) for word in _QUIET_WORDS}
     # Each line holds a level; as many words as lines means that none is a part of somebody's text.
-    certain = sum(words.values()) == lines
-    counted = words if certain else Counter(_QUIET_LINE.findall(block, start, end))
+    certain = sum(words.values()) == lines.count(b"\n")
     levels: Counter[Level] = Counter()
-    for word, count in counted.items():
+    for word, count in (words if certain else Counter(_QUIET_LINE.findall(lines))).items():
         levels[LEVEL_OF[word]] += count
     return levels
 

@@ -56,6 +56,9 @@ class Scanner:
         self._skipping = False
         self._inside = True
         self._at: datetime | None = None
+        self._run_key: tuple[bytes | None, ...] = ()
+        self._run_inside = False
+        self._unsettled: tuple[bytes, int] | None = None
         self._first_at: datetime | None = None
         self._last_at: datetime | None = None
         self._newest_at: datetime | None = None
@@ -68,6 +71,7 @@ class Scanner:
         first bytes are the end of a line whose beginning is not wanted.
         """
         self._end_line()
+        self._settle()
         self._close()
         self._inside, self._skipping = inside, in_line
         self._at = None
@@ -92,6 +96,7 @@ class Scanner:
     def finish(self, *, complete: bool = True, reaches_back: bool = False, notes: Sequence[str] = ()) -> LogFacts:
         """The facts of everything that was fed."""
         self._end_line()
+        self._settle()
         self._close()
         groups, left_out = self._groups.result()
         reaches_back = reaches_back or self.reaches_back
@@ -131,11 +136,12 @@ class Scanner:
             careful = True
             block = b"\n".join(line[:LINE_BYTES] for line in block.split(b"\n"))
         self._bytes += len(block)
+        quiet: list[bytes] = []
         position, run_end = 0, 0
         while position < len(block):
             if not careful and position >= run_end and (run := QUIET_RUN.match(block, position)):
                 run_end = run.end()
-                if self._take_run(run):
+                if self._take_run(run, quiet):
                     position = run_end
                     continue
                 # At an edge of the window: its lines are looked at one by one, up to run_end.
@@ -143,29 +149,36 @@ class Scanner:
             assert line is not None  # noqa: S101 - every line matches, if only as a continuation
             self._take_line(line, careful=careful)
             position = line.end()
+        self._levels += quiet_levels(b"".join(quiet))
 
-    def _take_run(self, run: re.Match[bytes]) -> bool:
-        """Count a run of quiet lines of one minute at once, if all of that minute is inside or outside."""
-        minute = self._clock.minute(run[1].replace(b"/", b"-"), run[2].strip() or None)
-        if minute.at is None or minute.inside is None:
-            return False
+    def _take_run(self, run: re.Match[bytes], quiet: list[bytes]) -> bool:
+        """Take a run of quiet lines of one minute at once, if all of that minute is inside or outside."""
         block, start, end = run.string, run.start(), run.end()
+        if run.group(1, 2) != self._run_key:
+            minute = self._clock.minute(run[1].replace(b"/", b"-"), (run[2] or b"").strip() or None)
+            if minute.at is None or minute.inside is None:
+                return False
+            self._settle()
+            self._meet(self._moment(block, start))
+            self._run_key, self._run_inside = run.group(1, 2), minute.inside
         self._close()
-        first = self._moment(block, start)
-        self._meet(first)
-        last_start = block.rfind(b"\n", start, end - 1) + 1
-        self._meet(first if last_start <= start else self._moment(block, last_start))
-        levels = quiet_levels(block, start, end)
-        lines = levels.total()
-        if minute.inside:
-            self._first_at = self._first_at or first
-            self._last_at = self._at
-            self._recent.append(_Stretch(self._lines + 1, lines, block, start, end))
-            self._lines += lines
-            self._levels += levels
-        else:
+        self._inside = self._run_inside
+        self._unsettled = (block, end)
+        if not self._inside:
             self._bytes -= end - start
+            return True
+        lines = block.count(b"\n", start, end)
+        self._recent.append(_Stretch(self._lines + 1, lines, block, start, end))
+        self._lines += lines
+        quiet.append(block[start:end])
         return True
+
+    def _settle(self) -> None:
+        """Note the time of the last line of the last run, which is rarely asked for."""
+        if self._unsettled is not None:
+            block, end = self._unsettled
+            self._unsettled = None
+            self._meet(self._moment(block, block.rfind(b"\n", 0, end - 1) + 1))
 
     def _take_line(self, line: re.Match[bytes], *, careful: bool) -> None:
         begins = self._begins(line)
@@ -192,14 +205,13 @@ class Scanner:
             return None
         begins = head(line, stamped_log=self.stamped)
         if begins is None or begins.stamp is None:
+            self._settle()
             return begins
         at = self._clock.at(begins.stamp, begins.zone)
         if at is None:
             return None
+        self._unsettled = None
         self._meet(at)
-        if self._inside:
-            self._first_at = self._first_at or at
-            self._last_at = at
         return begins
 
     def _meet(self, at: datetime | None) -> None:
@@ -213,6 +225,9 @@ class Scanner:
         self._backwards += self._at is not None and at < self._at - _SOON
         self._newest_at = at if self._newest_at is None else max(self._newest_at, at)
         self._at = at
+        if self._inside:
+            self._first_at = self._first_at or at
+            self._last_at = at
 
     def _moment(self, block: bytes, start: int) -> datetime | None:
         line = LINE.match(block, start)

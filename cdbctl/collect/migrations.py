@@ -13,7 +13,8 @@ from pathlib import Path
 from cdbctl.collect.attempt import NoAnswer, Seen
 from cdbctl.collect.visible import visible
 from cdbctl.model.migrations import MigrationFile, MigrationFolder
-from cdbctl.sql.effects import Effects, effects
+from cdbctl.sql.catalog_state import Effects
+from cdbctl.sql.effects import effects
 from cdbctl.sql.grammar import MAX_SQL_BYTES, GrammarError, parse
 
 MAX_TEXT = 200_000
@@ -56,11 +57,12 @@ def _names(place: Path) -> list[str]:
 
 def _read(file: Path, root: Path, *, late: bool) -> tuple[MigrationFile, Effects]:
     """One file and its effects; problems become part of the answer."""
-    content, problem = b"", "not read: the time for the folder was over" if late else _obstacle(file, root)
+    raw, problem = b"", "not read: the time for the folder was over" if late else _obstacle(file, root)
     seen = effects(())
     if problem is None:
         try:
-            content = without_line_end_style(file.read_bytes())
+            raw = file.read_bytes()
+            content = without_line_end_style(raw)
             seen = effects(parse(content.decode("utf-8")))
         except GrammarError as error:
             problem = str(error)
@@ -72,7 +74,7 @@ def _read(file: Path, root: Path, *, late: bool) -> tuple[MigrationFile, Effects
     found = MigrationFile(
         name=_printable(file.name),
         path=_relative(file, root),
-        sha256=sha256(content).hexdigest() if content or problem is None else "",
+        sha256=sha256(raw).hexdigest() if raw or problem is None else "",
         creates=seen.creates,
         adds_columns=seen.adds_columns,
         drops=seen.drops,

@@ -37,7 +37,6 @@ class Look:
 class Daemon:
     """A supervisord that runs on this machine."""
 
-    pid: int
     started_at: datetime
     children: frozenset[int]
 
@@ -54,7 +53,7 @@ def find_daemon(pid: int) -> Daemon | None:
         if not any("supervisord" in word for word in process.cmdline()):
             return None
         children = frozenset(child.pid for child in process.children())
-        return Daemon(pid, datetime.fromtimestamp(process.create_time(), UTC), children)
+        return Daemon(datetime.fromtimestamp(process.create_time(), UTC), children)
     except (psutil.Error, OSError, ValueError):
         return None
 

@@ -210,11 +210,11 @@ def _any_of(value: Any, spot: Spot) -> Iterator[Violation]:
 
 def _one_of(value: Any, spot: Spot) -> Iterator[Violation]:
     answers = [list(differences(spot, schema)) for schema in value]
-    keys = [key for schema in value if isinstance(schema, dict) for key in schema.get("required", ())]
     if answers.count([]) == 1:
         return
-    if keys and isinstance(spot.data, dict):
-        yield spot.says(f"needs exactly one of {listed(keys, last='and')}")
+    if all(isinstance(schema, dict) and schema.keys() == {"required"} for schema in value):
+        forms = (" with ".join(schema["required"]) for schema in value)
+        yield spot.says(f"needs exactly one of {listed(forms, last='and')}")
     elif all(answers):
         yield from _of_the_form_that_was_meant(answers, value, spot)
     else:

@@ -97,4 +97,4 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """12 hex digits of check, subject and key; the same for shuffled logs."""
-        return sha256(f"{self.check}|{self.subject}|{self.key}".encode()).hexdigest()[:12]
+        return sha256(f"{self.check}|{self.subject}|{self.key}".encode(errors="backslashreplace")).hexdigest()[:12]

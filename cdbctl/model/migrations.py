@@ -14,8 +14,7 @@ class MigrationFile:
     path: str
     """Relative to the root, with forward slashes."""
     sha256: str
-    """Of the content without byte order mark and with LF line ends, so the same in every checkout; empty when it
-    was not read."""
+    """Of the raw bytes; empty when it was not read."""
     creates: tuple[str, ...]
     """Relations that must exist once it is applied, ``schema.name``; ``public`` where none is named. What it makes
     and drops again does not count, nor do temporary tables."""

@@ -13,6 +13,7 @@ _ACTIVE = re.compile(
     r"|\\(?=[^\w\s]|$)"  # escapes
     r"|://|www\.|mailto:"  # links that need no brackets
     r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis; an underscore inside a name is text
+    r"|^#+$"  # the end of a heading
 )
 _EVIDENCE_ID = re.compile(r"E[0-9]{1,6}")
 _BLOCK_START = re.compile(r"[#>+=-]+|>.*|\d{1,9}[.)]")

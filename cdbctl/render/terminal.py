@@ -78,8 +78,9 @@ def summary(report: Report, *, color: bool, width: int, unicode: bool) -> str:
 
 def _lines(report: Report) -> Iterator[Line]:
     snapshot = report.snapshot
-    taken = both(snapshot.taken_at, snapshot.timezone)
-    yield Line("verdict", report.verdict, f"{snapshot.stack}: {tally(report)}; {taken}", "bold")
+    window = duration((snapshot.window.until - snapshot.window.since).total_seconds())
+    yield Line("verdict", report.verdict, f"{snapshot.stack}: {tally(report)}", "bold")
+    yield Line("taken", words=f"{both(snapshot.taken_at, snapshot.timezone)}, window {window}")
     yield Line("coverage", words=coverage_sentence(report))
     yield from (Line("note", words=note, style="yellow") for note in snapshot.notes)
     for cause in top_findings(report):

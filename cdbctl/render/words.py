@@ -73,9 +73,11 @@ def clock(at: datetime | None, day: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3 h 20 min``, ``5 d 4 h``; below ten seconds with one decimal."""
+    """``40 ms``, ``1.4 s``, ``45 s``, ``12 min``, ``3 h 20 min``, ``5 d 4 h``."""
     if seconds < 0:
         return f"-{duration(-seconds)}"
+    if 0 < seconds < 0.9995:
+        return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)

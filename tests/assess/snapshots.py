@@ -455,9 +455,11 @@ def _answer(sql: str) -> QueryAnswer:
 # -- ways to hurt it -----------------------------------------------------------------------------------------------
 
 
-def edit(reading: Reading[T] | None, change: Callable[[T], T], text: str | None = None) -> Observed[T]:
-    """A reading with another value, and evidence that fits it."""
-    assert isinstance(reading, Observed)
+def edit(reading: Reading[T] | None, change: Callable[[T], T], text: str | None = None) -> Reading[T]:
+    """A reading with another value, and evidence that fits it; a source that is silent stays silent."""
+    assert reading is not None
+    if isinstance(reading, Unavailable):
+        return reading
     return observed(reading.evidence.id, reading.source, change(reading.value), text)
 
 
@@ -570,9 +572,11 @@ def with_missing_table(snapshot: Snapshot) -> Snapshot:
 
 def without_table(snapshot: Snapshot, table: str) -> Snapshot:
     """The live catalog lacks a table and what hangs on it; questions about it fail."""
-    facts = cast("Observed[DatabaseFacts]", snapshot.database).value
-    left = tuple(relation for relation in facts.relations if table not in relation.name)
-    snapshot = with_database(snapshot, relations=left)
+
+    def change(facts: DatabaseFacts) -> DatabaseFacts:
+        return replace(facts, relations=tuple(item for item in facts.relations if table not in item.name))
+
+    snapshot = replace(snapshot, database=edit(snapshot.database, change))
     reason = f'42P01 relation "{table}" does not exist'
     return _with_answers(snapshot, table, lambda reading: unavailable(reading, reason))
 

@@ -50,8 +50,9 @@ def sources() -> tuple[tuple[str, str], ...]:
 def silence(snapshot: Snapshot, *gone: tuple[str, str]) -> Snapshot:
     for field, name in gone:
         value: Any = getattr(snapshot, field)
-        silent = {**value, name: unavailable(value[name], "no answer")} if name else unavailable(value, "no answer")
-        snapshot = replace(snapshot, **{field: silent})
+        silent = unavailable(value[name] if name else value, "no answer")
+        change: dict[str, Any] = {field: {**value, name: silent} if name else silent}
+        snapshot = replace(snapshot, **change)
     return snapshot
 
 

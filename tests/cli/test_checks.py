@@ -130,6 +130,26 @@ class TestExplain:
             assert expected in words
         assert all(len(line) <= 100 for line in shown.splitlines())
 
+    def test_a_list_of_mappings_is_shown_one_by_one(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = f"""\
+checks:
+  - id: a.b
+    rule: pipeline.continuity
+    subject: [ticks, fills]
+    severity: P1
+    params:
+      stages:
+        - {{name: ticks, service: cdb_ws, streams: [a], max_age_seconds: 5}}
+        - {{name: fills, service: cdb_risk, streams: [b], max_age_seconds: 9}}
+{TEXTS}
+"""
+        (root / "checks" / "all.yaml").write_text(text, encoding="utf-8")
+        run("explain", "a.b", "--root", str(root))
+        shown = capsys.readouterr().out
+        assert "\nparameter     stages: 2 entries; " in shown
+        assert '\n              {"name": "ticks", "service": "cdb_ws", ' in shown
+        assert '\n              {"name": "fills", ' in shown
+
     def test_machines_get_the_same(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         explained = answer(capsys, "explain", "metrics.ticks", "--root", str(root))
         jsonschema.validate(explained, packaged_schema("check-explain"))
@@ -158,7 +178,7 @@ class TestExplain:
     [
         ("service.state", "cdb_risk", {}, "supervisorctl -s unix:///run/supervisor.sock status cdb_risk"),
         ("service.health", "cdb_risk", {}, "curl -sS -i http://127.0.0.1:2/health"),
-        ("logs.freshness", "[cdb_execution, cdb_risk]", {}, "tail -n 100 ROOT/run/risk.log"),
+        ("logs.freshness", "[cdb_execution, cdb_risk]", {"max_age_seconds": 60}, "tail -n 100 ROOT/run/risk.log"),
         (
             "database.value",
             "rows",

@@ -29,7 +29,8 @@ CREATE SEQUENCE wide;
 CREATE TABLE fed (narrow int DEFAULT nextval('wide'), big bigint GENERATED ALWAYS AS IDENTITY, small smallserial);
 CREATE SEQUENCE downwards INCREMENT -1 MINVALUE -100 MAXVALUE -1;
 CREATE SEQUENCE round_and_round MAXVALUE 10 CYCLE;
-SELECT setval('wide', 2000000000), setval('downwards', -90), setval('round_and_round', 10), setval('fed_small_seq', 32000);
+SELECT setval('wide', 2000000000), setval('downwards', -90), setval('round_and_round', 10);
+SELECT setval('fed_small_seq', 32000);
 CREATE TABLE schema_version (version int, name text, applied_at timestamptz DEFAULT '2026-02-09 09:00:58+01');
 INSERT INTO schema_version VALUES (2, NULL), (1, 'core');
 """

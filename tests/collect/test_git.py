@@ -21,6 +21,7 @@ from cdbctl.collect.git import _read_records, read_repository
 from cdbctl.model.repository import RepositoryFacts
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs file names or rights that Windows does not have")
+GIT = shutil.which("git") or "git"
 AT = "2026-02-09T08:00:58+00:00"
 
 
@@ -37,7 +38,7 @@ class Repository:
     def git(self, *arguments: str, check: bool = True) -> str:
         environment = {**os.environ, "GIT_COMMITTER_DATE": AT, "GIT_AUTHOR_DATE": AT, "GIT_EDITOR": "true"}
         return subprocess.run(
-            ["git", *arguments], cwd=self.top, check=check, capture_output=True, text=True, env=environment
+            [GIT, *arguments], cwd=self.top, check=check, capture_output=True, text=True, env=environment
         ).stdout
 
     def write(self, name: str, text: str = "x\n") -> None:
@@ -314,8 +315,8 @@ class TestHostileConfiguration:
     def test_of_filters_also_in_an_included_file(self, repository: Repository, trap: Path, setting: str) -> None:
         repository.write(".gitattributes", "* filter=Evil.Name\n")
         extra = trap.parent / "extra.cfg"
-        subprocess.run(["git", "config", "-f", str(extra), f"filter.Evil.Name.{setting}", str(trap)], check=True)
-        subprocess.run(["git", "config", "-f", str(extra), "filter.Evil.Name.required", "true"], check=True)
+        subprocess.run([GIT, "config", "-f", str(extra), f"filter.Evil.Name.{setting}", str(trap)], check=True)
+        subprocess.run([GIT, "config", "-f", str(extra), "filter.Evil.Name.required", "true"], check=True)
         repository.git("config", "include.path", str(extra))
         os.utime(repository.top / "README.md", (1, 1))
         facts = read(repository.top)
@@ -327,7 +328,7 @@ class TestHostileConfiguration:
         head, _, message = commit.partition("\n\n")
         signed = f"{head}\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n{message}"
         made = subprocess.run(
-            ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+            [GIT, "hash-object", "-t", "commit", "-w", "--stdin"],
             cwd=repository.top, input=signed, text=True, check=True, capture_output=True,
         ).stdout.strip()  # fmt: skip
         repository.git("reset", "--soft", made)

@@ -252,20 +252,20 @@ def guarded(postgres: Scratch, admin: psycopg.Connection) -> Iterator[str]:
     try:
         lines = ("local all guarded scram-sha-256", "host all guarded 127.0.0.1/32 scram-sha-256", before)
         rules.write_text("\n".join(lines), encoding="utf-8")
-        _reload(admin)
+        admin.execute("SELECT pg_reload_conf()")
+        _wait_until_refused(postgres.dsn(user="guarded"))
         yield "guarded"
     finally:
         rules.write_text(before, encoding="utf-8")
-        _reload(admin)
+        admin.execute("SELECT pg_reload_conf()")
         admin.execute("DROP ROLE guarded")
 
 
-def _reload(admin: psycopg.Connection) -> None:
-    """Until the rules of this moment are in force: each reload makes the server note a new time."""
-    times = "SELECT pg_conf_load_time()"
-    before = admin.execute(times).fetchone()
-    admin.execute("SELECT pg_reload_conf()")
+def _wait_until_refused(dsn: str) -> None:
+    """Until the new rules are in force."""
     deadline = time.monotonic() + 5.0
-    while admin.execute(times).fetchone() == before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    with suppress(psycopg.OperationalError):
+        while True:
+            psycopg.connect(dsn, password="certainly wrong").close()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)

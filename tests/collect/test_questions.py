@@ -65,7 +65,7 @@ def test_an_empty_answer_still_has_columns(dsn: str) -> None:
 
 @pytest.mark.parametrize(("count", "rows", "more"), [(100, 100, False), (101, 100, True), (10**6, 100, True)])
 def test_more_than_a_hundred_rows_are_cut_and_that_is_said(dsn: str, count: int, rows: int, more: bool) -> None:
-    (seen,) = ask_all(dsn, f"SELECT g FROM generate_series(1, {count}) g")
+    (seen,) = ask_all(dsn, "SELECT g FROM generate_series(1, N) g".replace("N", str(count)))
     assert not isinstance(seen, NoAnswer)
     assert (len(seen.value.rows), seen.value.more_rows) == (rows, more)
     assert ("(the first 100 rows; there are more)" in seen.text) is more
@@ -181,7 +181,7 @@ def test_the_evidence_shows_the_question_and_its_answer(dsn: str) -> None:
         ("'2026-02-09'::date", "2026-02-09"),
         ("interval '1 minute 2.5 seconds'", 62.5),
         ("'\\x00ff'::bytea", "\\x00ff"),
-        ("'{\"a\": [1, \"ü\"]}'::jsonb", '{"a": [1, "ü"]}'),
+        ('\'{"a": [1, "ü"]}\'::jsonb', '{"a": [1, "ü"]}'),
         ("ARRAY[1, 2]", "[1, 2]"),
         ("'127.0.0.1'::inet", "127.0.0.1"),
         ("point(1, 2)", "(1,2)"),

@@ -32,14 +32,17 @@ MIGRATIONS = REPOSITORY / "governance" / "migrations"
 ROLES = {"candles": "cdb_candles", "risk": "cdb_risk", "db_writer": "cdb_db_writer", "postgres_exporter": "cdb_reader"}
 SERVICES = ("ws", "candles", "regime", "allocation", "signal", "risk", "execution", "db_writer", "postgres_exporter")
 PASSWORD = "p-for-tests"
-STOP_SECONDS = 1.5
+STOP_SECONDS = 5.0
 """A second for the service, the rest for a busy machine."""
 
 _numbers = itertools.count(1)
 
 
-def until(condition: Callable[[], object], *, seconds: float = 10.0) -> Any:
-    """Poll until the condition is true and return its value; fail when it does not become true."""
+def until(condition: Callable[[], object], *, seconds: float = 40.0) -> Any:
+    """Poll until the condition is true and return its value; fail when it does not become true.
+
+    The bound is generous: it costs only a failing test, and a busy machine must not make one.
+    """
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not true within {seconds} s"
@@ -173,10 +176,12 @@ class Pipeline:
     def terminate(self, *names: str) -> dict[str, int]:
         """Send SIGTERM to services at once; the exit status of each, which it must reach in time."""
         deadline = time.monotonic() + STOP_SECONDS
-        stopping = {name: self.processes.pop(name) for name in names}
-        for process in stopping.values():
-            process.terminate()
-        return {name: process.wait(deadline - time.monotonic()) for name, process in stopping.items()}
+        for name in names:
+            self.processes[name].terminate()
+        ended = {name: self.processes[name].wait(deadline - time.monotonic()) for name in names}
+        for name in names:
+            del self.processes[name]
+        return ended
 
     def kill(self, name: str) -> None:
         """End a process without a warning."""

@@ -318,7 +318,10 @@ class TestOrdinaryUser:
             return subprocess.run(
                 [python, "-m", "cdbctl", "demo", *arguments], cwd=home / "home", capture_output=True, text=True,
                 check=False, user=account.pw_uid, group=account.pw_gid, extra_groups=[],
-                env={"PATH": os.environ["PATH"], "HOME": str(home / "home")},
+                env={
+                    "PATH": os.environ["PATH"], "HOME": str(home / "home"),
+                    "LD_LIBRARY_PATH": str(home / "python" / "lib"),
+                },
             )  # fmt: skip
 
         try:
@@ -341,7 +344,7 @@ def copy_of_python(target: Path) -> str:
     """A Python with cdbctl that every account can run, also where ours lies below the home of root."""
     paths = sysconfig.get_paths()
     library = target / "lib" / Path(paths["stdlib"]).name
-    link_tree(Path(paths["stdlib"]), library, leave_out=("site-packages", "test", "__pycache__"))
+    link_tree(Path(paths["stdlib"]), library, leave_out=("site-packages", "test"))
     link_tree(Path(paths["purelib"]), library / "site-packages")
     for name in ("cdbctl", "checks", "governance"):
         link_tree(CHECKOUT / name, library / "site-packages" / name)

@@ -131,6 +131,7 @@ class TestTheWholePipeline:
         stack.start(*SERVICES)
         until(lambda: stack.count("trades") >= 1)
         stack.kill("redis")
+        killed = time.monotonic()
         until(lambda: stack.health("db_writer")[0] == 503)
         assert stack.health("db_writer")[1]["dependencies"]["postgres"] == "ok"
         until(lambda: "[ERROR] db_writer: Verbindung zu Redis verloren: " in stack.log("db_writer"))
@@ -144,7 +145,8 @@ class TestTheWholePipeline:
         until(lambda: all(stack.stream(name) for name in STREAMS))
         until(lambda: "[INFO] db_writer: Redis wieder erreichbar" in stack.log("db_writer"))
         for name in ("ws", "signal", "db_writer"):
-            assert stack.log(name).count("Verbindung zu Redis verloren") <= 3
+            told = stack.log(name).count("Verbindung zu Redis verloren")
+            assert told <= 2 + (time.monotonic() - killed) / 5
 
 
 class TestTheRiskManager:
@@ -185,7 +187,7 @@ def faulty(postgres: Scratch, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 class TestFaults:
     def test_a_crashing_regime_detector_leaves_a_traceback_of_its_own_code(self, faulty: Pipeline) -> None:
-        assert faulty.processes["regime"].wait(10) == 1
+        assert faulty.processes["regime"].wait(40) == 1
         log = faulty.log("regime")
         head = rf"(?m)^{TIME},\d{{3}} - regime_detector - ERROR - .+\nTraceback \(most recent call last\):\n"
         assert re.search(head, log)

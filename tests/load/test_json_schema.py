@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cdbctl.assess import RULES
@@ -73,6 +73,10 @@ class TestMessages:
         schema = {"oneOf": [{"required": ["fingerprint"]}, {"required": ["check"]}]}
         assert messages(schema, {}) == ["needs exactly one of fingerprint and check"]
         assert messages(schema, {"fingerprint": "a", "check": "b"}) == ["needs exactly one of fingerprint and check"]
+
+    def test_keys_that_belong_together_are_named_together(self) -> None:
+        schema = {"oneOf": [{"required": ["metric"]}, {"required": ["table", "column"]}]}
+        assert messages(schema, {"table": "a"}) == ["needs exactly one of metric and table with column"]
 
     def test_of_several_forms_the_one_that_was_meant_is_explained(self) -> None:
         schema = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}
@@ -151,6 +155,15 @@ SCHEMAS = st.recursive(LEAVES, wider, max_leaves=6).map(
 
 @settings(max_examples=300)
 @given(SCHEMAS, VALUES)
+@example({"type": "integer"}, 1.0)
+@example({"type": "integer"}, True)
+@example({"type": "number"}, False)
+@example({"enum": [1, 0]}, True)
+@example({"const": False}, 0)
+@example({"const": [1, {"a": True}]}, [1.0, {"a": 1}])
+@example({"uniqueItems": True}, [1, True])
+@example({"uniqueItems": True}, [{"a": 1, "b": [0]}, {"b": [0.0], "a": 1}])
+@example({"oneOf": [{"type": "integer"}, {"type": "number"}]}, 1)
 def test_the_answer_is_that_of_the_library(schema: Schema, data: object) -> None:
     expected = jsonschema.Draft202012Validator(schema).is_valid(data)
     assert (messages(schema, data) == []) is expected

@@ -551,7 +551,20 @@ def fail_report() -> Report:
 def pass_report() -> Report:
     """A first run on which all is well."""
     logs = {name: reading for name, reading in LOGS.items() if name in ("cdb_ws", "cdb_signal")}
-    snapshot = replace(SNAPSHOT, previous=None, logs=logs, redactions=(), waivers=())
+    probe = HealthFacts(Health.HEALTHY, ProbeDepth.DEPENDENCY, "200 ok")
+    orders = MetricsPage("cdb_execution", (Series("orders_executed_total", (), 40.0, 39.0),), 1.0)
+    snapshot = replace(
+        SNAPSHOT,
+        previous=None,
+        runtime=observed(
+            1, "supervisord", RuntimeFacts("supervisord", BOOT, tuple(running(item.name) for item in SERVICES))
+        ),
+        health={**SNAPSHOT.health, "cdb_postgres_exporter": observed(6, "http://127.0.0.1:18009/health", probe)},
+        metrics={**SNAPSHOT.metrics, "cdb_execution": observed(22, "http://127.0.0.1:18004/metrics", orders)},
+        logs=logs,
+        redactions=(),
+        waivers=(),
+    )
     return Report(
         snapshot=snapshot,
         verdict=Verdict.PASS,
@@ -569,15 +582,16 @@ def pass_report() -> Report:
 def silent_report() -> Report:
     """A run on which no source answered."""
     names = [item.name for item in SERVICES]
-    dead: dict[str, Reading[Any]] = {
-        name: unavailable(40 + i, name, "connection refused") for i, name in enumerate(names)
-    }
+
+    def dead(first: int) -> dict[str, Reading[Any]]:
+        return {name: unavailable(first + i, name, "connection refused") for i, name in enumerate(names)}
+
     snapshot = replace(
         SNAPSHOT,
         runtime=unavailable(1, "supervisord", "connection refused", "start supervisord"),
-        health=dead,
-        logs=dead,
-        metrics=dead,
+        health=dead(40),
+        logs=dead(50),
+        metrics=dead(60),
         database=unavailable(30, "postgresql://127.0.0.1:5432/cdb", "no answer within 2 s"),
         answers={},
         redis=unavailable(32, "redis://127.0.0.1:6379/0", "connection refused"),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdbctl.sql.effects import Effects, effects
+from cdbctl.sql.catalog_state import Effects
+from cdbctl.sql.effects import effects
 from cdbctl.sql.grammar import parse
 
 

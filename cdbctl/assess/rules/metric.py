@@ -193,13 +193,13 @@ def _contradiction(case: Case, page: Observed[MetricsPage], metric: str, direct:
         if not says_up:
             return case.silent(direct)
         actual = f"{metric} is {plain(value)}, while {direct.source} gave cdbctl no answer: {direct.reason}"
-        title = f"{case.subject} says up, and {direct.source} did not answer"
+        title = f"{case.subject} exports {metric} {plain(value)}, but {direct.source} does not answer"
     else:
-        answer = f"{direct.source} answered directly within {duration(direct.took_ms / 1000)}"
+        answer = f"{direct.source} answered a direct question in {duration(direct.value.round_trip_ms / 1000)}"
         if says_up:
             return case.ok(f"{metric} is {plain(value)}, and {answer}", page, direct, details=details)
         actual = f"{metric} is {plain(value)}, while {answer}"
-        title = f"{case.subject} says that it is down, and it answers"
+        title = f"{case.subject} exports {metric} {plain(value)}, but {direct.source} answers"
     return case.finding(Status.FAIL, title, actual, page, direct, key=metric, details=details)
 
 

@@ -77,7 +77,7 @@ def _stage_finding(case: Case, stage: Stage, seen: LastEvent) -> Finding:
     if age is None:
         actual, title = f"{seen.where}: no event at all", f"no event at {stage.name} at all"
     else:
-        actual = f"the last event in {seen.where} is {duration(age)} old ({seen.at})"
+        actual = f"the last event by {seen.where} is {duration(age)} old ({seen.at})"
         title = f"no event at {stage.name} for {duration(age)}"
     if age is not None and age <= stage.max_age_seconds:
         return case.ok(actual, *seen.readings, details=details)
@@ -115,9 +115,9 @@ def _last_stamp(case: Case, stage: Stage) -> LastEvent | Finding:
         return case.unknown(title, f"{reading.source} answered and does not hold {stage.metric}", reading)
     stamp = max(item.value for item in series)
     if not stamp > 0:
-        return LastEvent(None, "", stage.metric, (reading,))
+        return LastEvent(None, "", f"metric {stage.metric}", (reading,))
     age = _not_negative(reading.at.timestamp() - stamp)
-    return LastEvent(age, _stamp(stamp), stage.metric, (reading,))
+    return LastEvent(age, _stamp(stamp), f"metric {stage.metric}", (reading,))
 
 
 def _stamp(seconds: float) -> str:
@@ -193,15 +193,17 @@ def _decisions(case: Case, reading: Observed[RedisFacts], params: Params) -> Fin
         "count": total,
     }
     span = duration((case.snapshot.window.until - case.snapshot.window.since).total_seconds())
-    if total < needed:
-        reason = f"{plural(total, 'decision')} in the window of {span}, at least {needed} are needed to judge"
-        return case.unknown(f"{case.subject}: too few decisions", reason, reading, details=details)
     refused = Counter({name: count for name, count in decisions.items() if name not in params.texts("good")})
-    mix = ", ".join(f"{share(count / total)} {name or 'without a value'}" for name, count in _ranked(decisions))
-    actual = f"{plural(total, 'decision')} in the window of {span}: {mix}{_limits(reading.value, params)}"
-    part = sum(refused.values()) / total
+    part, limit = (sum(refused.values()) / total if total else 0.0), params.number("max_share")
     details["refused_share"] = round(part, 4)
-    if not refused or part < params.number("max_share"):
+    # One order that was let through proves that not all are refused; anything else takes more than a few.
+    proven = total >= needed or (limit >= 1 and 0 < sum(refused.values()) < total) or (0 < total and not refused)
+    mix = ", ".join(f"{share(count / total)} {name or 'without a value'}" for name, count in _ranked(decisions))
+    actual = f"{plural(total, 'decision')} in the window of {span}{f': {mix}' if mix else ''}{_limits(reading.value, params)}"
+    if not proven:
+        reason = f"{actual}; at least {needed} are needed to judge"
+        return case.unknown(f"{case.subject}: too few decisions", reason, reading, details=details)
+    if not refused or part < limit:
         return case.ok(actual, reading, details=details)
     worst, reason = _ranked(refused)[0][0], next((name for name, _ in _ranked(reasons) if name), "")
     words = f"{share(part)} {worst}{f' {reason}' if reason else ''}"

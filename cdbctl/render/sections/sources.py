@@ -54,12 +54,8 @@ def host(report: Report) -> list[str]:
     clocks = [f"{inline(item.source)} {item.offset_seconds:+.3f} s" for item in clock_offsets(report.snapshot)]
     return paragraphs(
         ["### Host and clocks"],
-        [
-            *_host(report.snapshot.host, report.snapshot),
-            f"- Clocks against the host: {', '.join(clocks)}"
-            if clocks
-            else "- Clocks: nothing to compare with the host",
-        ],
+        _host(report.snapshot.host, report.snapshot),
+        [f"Clocks against the host: {', '.join(clocks) or 'no server told its time'}."],
     )
 
 

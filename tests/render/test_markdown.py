@@ -1,0 +1,191 @@
+"""The report of the day: what a person reads at breakfast, whatever the sources say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdbctl.model.finding import Lifecycle
+from cdbctl.model.report import Report
+from cdbctl.model.snapshot import NotConfigured
+from cdbctl.render.json import report_json
+from cdbctl.render.junit import junit
+from cdbctl.render.markdown import markdown
+from cdbctl.render.rows import stored_text
+from cdbctl.render.terminal import summary
+from cdbctl.render.text import make_visible
+from tests.render.reports import EFFECT, FINDINGS, SNAPSHOT, fail_report, pass_report, silent_report
+from tests.render.test_md import PARSER
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+HARMLESS = " and/or"
+HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07 ``` ````` | x | y |\n"
+    "# Verdict: ✅ [PASS]\n"
+    "\n"
+    "<script>alert(1)</script> [red]x[/red] ](javascript:alert(1)) ![p](https://evil.example/p.png)\n"
+    "~~~\n```\n\u202eevil\u200b @everyone &lt;b&gt; $x$ \ud83d \\| -->\r\n"
+    "| a | b |\n|---|---|\n1. one\n- two\n\t> three\x00"
+)
+
+
+def test_the_report_of_a_failing_day() -> None:
+    assert markdown(fail_report()) == (GOLDEN / "fail_report.md").read_text(encoding="utf-8")
+
+
+def test_the_report_of_a_good_day() -> None:
+    assert markdown(pass_report()) == (GOLDEN / "pass_report.md").read_text(encoding="utf-8")
+
+
+def test_the_first_screen_says_how_it_stands_what_is_worst_and_what_to_do() -> None:
+    screen = "\n".join(markdown(fail_report()).splitlines()[:35])
+    for expected in ("🔴 [FAIL]", "**P0** cdb_risk cannot find the relation risk_events", "**Next step:**"):
+        assert expected in screen
+    assert "```sh\ncdbctl migrate plan --root .demo\n```" in screen
+
+
+def test_coverage_stands_under_the_verdict() -> None:
+    lines = [line for line in markdown(fail_report()).splitlines() if line]
+    verdict = next(number for number, line in enumerate(lines) if line.startswith("**Verdict:**"))
+    assert lines[verdict + 1].startswith("**Coverage:** 12 of 14 checks ran")
+
+
+def test_a_source_that_did_not_answer_is_not_known_and_never_zero_or_fine() -> None:
+    text = markdown(silent_report())
+    assert "Not known: supervisord did not answer (connection refused). To do: start supervisord." in text
+    assert "| cdb_ws | — | — | no answer | — | — | — | — | E001, E040 |" in text
+    assert "| cdb_ws | — | — | — | — | — | no answer: connection refused | E050 |" in text
+    assert "TARGET_DOWN | — | — | E060 |" in text
+    assert "- Git: not known, dubious ownership" in text
+    assert "no line of level WARNING" not in text
+    assert "Nothing changed" not in text
+
+
+def test_a_quiet_log_is_only_quiet_as_far_as_it_was_read() -> None:
+    assert "What was read holds no line of level WARNING or worse." in markdown(pass_report())
+
+
+def test_what_follows_from_a_finding_is_listed_with_it_and_not_on_its_own() -> None:
+    text = markdown(fail_report())
+    assert f"### 🔴 [FAIL] P1: {EFFECT.title}" not in text
+    assert f"| {EFFECT.title} | 🔴 [FAIL] P1 |" in text
+
+
+def test_causes_that_point_in_a_circle_are_still_shown() -> None:
+    first = replace(FINDINGS[0], caused_by=EFFECT.fingerprint)
+    text = markdown(replace(fail_report(), findings=(first, EFFECT)))
+    assert f"P0: {first.title}" in text
+    assert f"| {EFFECT.title} |" in text
+
+
+def test_a_first_run_says_that_nothing_is_called_new() -> None:
+    assert "There is no earlier run to compare with" in markdown(pass_report())
+
+
+def test_not_checked_is_always_there() -> None:
+    nothing = replace(pass_report(), snapshot=replace(pass_report().snapshot, not_configured=()))
+    assert "## Not checked\n\nEverything that is declared was looked at.\n" in markdown(nothing)
+    absent = replace(SNAPSHOT, not_configured=(NotConfigured("Redis", "cdbctl.yaml has no section 'redis'"),))
+    text = markdown(replace(pass_report(), snapshot=replace(absent, redis=None, database=None)))
+    assert "- Redis: cdbctl.yaml has no section 'redis'" in text
+    assert "Not configured: no Redis is declared, so nothing is known about it." in text
+
+
+def test_accepted_findings_are_listed_and_not_counted() -> None:
+    text = markdown(fail_report())
+    assert "1 accepted" in text
+    assert "2026-03-01 by jannek: restarted by hand" in text
+    assert "P2: cdb_ws was restarted" not in text
+
+
+def test_a_relapse_is_called_one() -> None:
+    again = replace(FINDINGS[0], lifecycle=Lifecycle.REGRESSED)
+    assert "- **REGRESSED** 🔴 [FAIL]" in markdown(replace(fail_report(), findings=(again,)))
+
+
+def test_notes_about_the_run_stand_at_the_top() -> None:
+    noted = replace(SNAPSHOT, notes=("The report was not stored: read-only file system",))
+    first = markdown(replace(fail_report(), snapshot=noted)).partition("## Executive summary")[0]
+    assert "> **Note:** The report was not stored: read-only file system" in first
+
+
+@pytest.mark.parametrize("report", [fail_report(), pass_report(), silent_report()])
+def test_the_same_report_gives_the_same_text(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = markdown(report)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("LANG", "C")
+    assert markdown(report) == before
+
+
+@pytest.mark.parametrize("report", [fail_report(), pass_report(), silent_report()])
+def test_every_quote_occurs_verbatim_in_its_evidence_file(report: Report) -> None:
+    files = {item.id: stored_text(item) for item in report.snapshot.evidence()}
+    for finding in report.findings:
+        for quote in finding.quotes:
+            assert make_visible(quote.text) in files[quote.evidence]
+
+
+class TestHostileTextInEveryField:
+    """Compared with a report that has a harmless word in the same places, the structure is the same."""
+
+    @pytest.mark.parametrize("make", [fail_report, pass_report, silent_report])
+    def test_markdown_keeps_its_structure(self, make: Any) -> None:
+        hostile, harmless = (PARSER.parse(markdown(planted(make(), words))) for words in (HOSTILE, HARMLESS))
+        shape = [(token.type, token.tag, token.level) for token in hostile]
+        assert shape == [(token.type, token.tag, token.level) for token in harmless]
+        kinds = {child.type for token in hostile for child in token.children or ()}
+        assert kinds <= {"text", "text_special", "code_inline", "softbreak", "strong_open", "strong_close"}
+
+    @pytest.mark.parametrize("make", [fail_report, pass_report, silent_report])
+    def test_no_character_acts_in_any_form(self, make: Any) -> None:
+        report = planted(make(), HOSTILE)
+        for text in (
+            markdown(report),
+            report_json(report),
+            junit(report),
+            summary(report, color=False, width=100, unicode=True),
+        ):
+            assert make_visible(text) == text
+            text.encode()
+
+    def test_the_quoted_words_can_still_be_read(self) -> None:
+        text = markdown(planted(fail_report(), HOSTILE))
+        assert r"\x1b[2J\x1b]0;owned\x07 ``` ````` | x | y |" in text
+        assert "<U+202E>evil<U+200B> @everyone" in text
+
+
+def planted(report: Report, words: str) -> Report:
+    """The report with these words behind every text of every field."""
+    changed: Report = _planted(report, words)
+    # Fingerprints follow from the texts, so what points to them is set again.
+    findings = [replace(new, caused_by=None) for new in changed.findings]
+    names = {old.fingerprint: new.fingerprint for old, new in zip(report.findings, findings, strict=True)}
+    findings = [
+        replace(new, caused_by=names.get(old.caused_by or ""))
+        for old, new in zip(report.findings, findings, strict=True)
+    ]
+    return replace(changed, findings=tuple(findings), top=tuple(names[item] for item in report.top))
+
+
+def _planted(value: Any, words: str, *, keys: bool = True) -> Any:
+    if isinstance(value, StrEnum):
+        return value
+    if isinstance(value, str):
+        return value + words
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value)(
+            **{
+                item.name: _planted(getattr(value, item.name), words, keys=item.name not in ("params", "levels"))
+                for item in fields(value)
+            }
+        )
+    if isinstance(value, Mapping):
+        return {key + words if keys else key: _planted(item, words) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_planted(item, words) for item in value)
+    return value
