@@ -108,7 +108,7 @@ def install(uv: str | None, needs: str) -> bool:
     """Install the locked requirements; every file is checked against its hash."""
     requirements = ["--require-hashes", "-r", str(ROOT / "requirements" / f"{needs}.txt")]
     if uv:
-        return call([uv, "pip", "install", "--quiet", "--python", str(PYTHON), *requirements])
+        return call([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), *requirements])
     return call([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements])
 
 

@@ -46,12 +46,13 @@ def store(reports: Path, *, report: Report, texts: Mapping[str, str]) -> Path:
     snapshot = report.snapshot
     daily = reports / "daily"
     day = daily / day_name(snapshot.taken_at)
+    files = {**texts, **_files(snapshot)}
     unfinished = [day / f"{UNFINISHED}{token_hex(6)}", daily / f"{UNFINISHED}{token_hex(6)}.md"]
     try:
         with _removed_on_failure(unfinished):
             day.mkdir(parents=True, exist_ok=True)
             _sweep(daily)
-            _write(unfinished[0], {**texts, **_files(snapshot)})
+            _write(unfinished[0], files)
             _write_file(unfinished[1], texts.get("report.md", ""))
             folder = _publish(unfinished[0], day, report)
             if _newest(daily) == folder:
@@ -187,7 +188,7 @@ def _publish(unfinished: Path, day: Path, report: Report) -> Path:
 
 def _newest(daily: Path) -> Path | None:
     for day in sorted((item for item in daily.iterdir() if is_day(item.name)), reverse=True):
-        runs = [(order, item) for item in day.iterdir() if (order := run_order(item.name))]
+        runs = [(order, item) for item in day.glob("*") if (order := run_order(item.name))]
         if runs:
             return max(runs)[1]
     return None

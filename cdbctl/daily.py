@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cdbctl import settings
 from cdbctl.assess import RULES, assess, judge, needs
 from cdbctl.collect.everything import take_snapshot
 from cdbctl.load.checks import load_checks
-from cdbctl.load.waivers import load_waivers
-from cdbctl.model.check import Check, Waiver
+from cdbctl.model.check import Check
 from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot, Window
@@ -19,32 +19,26 @@ from cdbctl.model.stack import Service
 from cdbctl.render.json import report_json
 from cdbctl.render.junit import junit
 from cdbctl.render.markdown import markdown
-from cdbctl.settings import Settings, load_settings
+from cdbctl.settings import Definitions
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {"md": markdown, "json": report_json, "junit": junit}
 """By format: a judged snapshot to text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
-    """What the owner wrote down: the stack, what is expected of it, what is accepted."""
-
-    settings: Settings
-    checks: tuple[Check, ...]
-    waivers: tuple[Waiver, ...]
-
-
 def load_definitions(root: Path) -> Definitions:
-    """Read every definition file below ``root``; raise DefinitionError with every problem at once."""
-    settings = load_settings(root)
-    checks = read_checks(root / settings.paths.checks, settings.services)
-    waivers = load_waivers(root / settings.paths.waivers)
-    return Definitions(settings, checks, waivers)
+    """Read every definition file below ``root``; raise DefinitionError with every problem of every file at once."""
+    return settings.load_definitions(root, rules=RULES)
 
 
 def read_checks(folder: Path, services: tuple[Service, ...]) -> tuple[Check, ...]:
-    """Read the checks of a folder; their parameters are validated by the rules that will judge them."""
-    return load_checks(folder, services=services, params={name: rule.params for name, rule in RULES.items()})
+    """Read the checks of another folder; their parameters are validated by the rules that will judge them."""
+    return load_checks(
+        folder,
+        services=services,
+        params={name: rule.params for name, rule in RULES.items()},
+        about_services={name for name, rule in RULES.items() if rule.about_services},
+        shown_folder=folder.as_posix(),
+    )
 
 
 def daily_check(
@@ -60,13 +54,12 @@ def daily_check(
     ``since`` is the length of the window before ``now`` (aware, UTC). A source that does not answer costs its
     deadline and becomes UNKNOWN; it never raises.
     """
-    settings = definitions.settings
     snapshot = take_snapshot(
-        settings,
+        definitions.settings,
         checks=definitions.checks,
         waivers=definitions.waivers,
         needs=needs(definitions.checks),
-        window=Window(since=now - (since or settings.window), until=now),
+        window=Window(since=now - (since or definitions.settings.window), until=now),
         progress=progress,
     )
     return judged(replace(snapshot, notes=(*snapshot.notes, *notes)))

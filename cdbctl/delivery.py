@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cdbctl.assess.migrations import Effect, effects
+from cdbctl.assess.migrations import effects
 from cdbctl.collect.attempt import Job, attempt
 from cdbctl.collect.everything import database_job, migrations_job
 from cdbctl.errors import DefinitionError, Problem, UndecidedError
+from cdbctl.model.migrations import Effect
 from cdbctl.model.reading import Unavailable
 from cdbctl.settings import Settings
 

@@ -3,34 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from cdbctl.assess.relations import qualified, same
 from cdbctl.model.database import Relation
-from cdbctl.model.migrations import MigrationFile, MigrationFolder
-
-
-class EffectState(StrEnum):
-    """What the live catalog proves about a migration file."""
-
-    IN_EFFECT = "in effect"
-    PENDING = "pending"
-    """Nothing that it brings is there."""
-    PARTLY = "partly in effect"
-    NOT_PROVABLE = "not provable"
-    """It brings nothing that the catalog could show. That is not applied."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One migration file compared with the live catalog."""
-
-    file: MigrationFile
-    state: EffectState
-    missing: tuple[str, ...]
-    """Relations (``schema.name``) and columns (``schema.name.column``) that it would bring."""
-    present: tuple[str, ...]
+from cdbctl.model.migrations import Effect, EffectState, MigrationFile, MigrationFolder
 
 
 def effects(folder: MigrationFolder, relations: Sequence[Relation]) -> tuple[Effect, ...]:

@@ -7,9 +7,11 @@ from pathlib import PurePosixPath
 
 from cdbctl.assess.case import command
 from cdbctl.assess.logfacts import QUIET_INTERVALS, QUIET_SECONDS
-from cdbctl.assess.migrations import Effect, EffectState, creators, effects
+from cdbctl.assess.migrations import creators, effects
+from cdbctl.assess.relations import among
 from cdbctl.assess.units import duration
 from cdbctl.model.finding import Finding, Fix
+from cdbctl.model.migrations import Effect, EffectState
 from cdbctl.model.reading import Observed
 from cdbctl.model.snapshot import Snapshot
 
@@ -21,6 +23,13 @@ def missing_relation_fix(
     migrations, database = snapshot.migrations, snapshot.database
     status = command(snapshot, "migrate", "status")
     verify = _verify(finding, snapshot, relation, service, interval_seconds)
+    if isinstance(database, Observed) and among(relation, database.value.relations):
+        return Fix(
+            summary=f"Look again in {duration(QUIET_SECONDS)}: {relation} exists now, and the error has to stay away",
+            options=(f"If the error goes on, {service or 'the service'} looks in another schema or database.",),
+            commands=(command(snapshot, "daily-check"),),
+            verify=verify,
+        )
     if not isinstance(migrations, Observed):
         why = migrations.reason if migrations else "no folder of migrations is declared"
         summary = f"Find out whether a migration file creates {relation}: the folder could not be read ({why})"

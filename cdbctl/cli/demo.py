@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -42,7 +43,8 @@ def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedF
     running = stack.up(root, fault, _progress)
     show(running.root)
     say(f"\nThe stack keeps running in {root}. Look on:\n")
-    say(f"  cdbctl daily-check --root {root}\n  cdbctl demo status --root {root}\n  cdbctl demo down --root {root}\n")
+    for command in ("daily-check", "demo status", "demo down"):
+        say(f"  cdbctl {command} --root {shlex.quote(str(root))}\n")
 
 
 def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
@@ -55,7 +57,7 @@ def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE
         say(f"running in {root}, fault {fault}: expect {expected.check} of {expected.subject}\n")
     else:
         say(f"running in {root}, fault {fault}: expect PASS\n")
-    say(f"next: cdbctl daily-check --root {root}\n")
+    say(f"next: cdbctl daily-check --root {shlex.quote(str(root))}\n")
 
 
 def down(root: DemoRoot = Path(".demo")) -> None:

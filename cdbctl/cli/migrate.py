@@ -15,7 +15,7 @@ from cdbctl.errors import ExitStatus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cdbctl.assess.migrations import Effect
+    from cdbctl.model.migrations import Effect
 
 
 class Format(StrEnum):
@@ -54,7 +54,7 @@ def status(
 
 
 def _document(compared: Sequence[Effect]) -> dict[str, Any]:
-    from cdbctl.assess.migrations import EffectState
+    from cdbctl.model.migrations import EffectState
 
     waiting = any(item.state in (EffectState.PENDING, EffectState.PARTLY) for item in compared)
     return {

@@ -18,6 +18,9 @@ from cdbctl.collect.log_lines import LINE, head
 BLOCK = 256 * 1024
 _PROBE = 64 * 1024
 _PROBES_AHEAD = 16
+_GLANCE = 8 * 1024
+_EVERY_BLOCK_FOR = 256
+"""Blocks that are looked at one by one for a clock that was set back; further back in growing steps."""
 _UNSTAMPED_BYTES = 128 * 1024 * 1024
 _MOST_ROTATIONS = 1000
 
@@ -84,7 +87,7 @@ def enter(file: LogFile, clock: Clock, since: datetime) -> Entry:
     low = _bisect(file, clock, since)
     low = _look_back(file, clock, since, low)
     if low <= 0:
-        older = bool(beginning) and beginning[0] < since
+        older = low == 0 or (bool(beginning) and beginning[0] < since)
         return Entry(0, inside=not older, reaches_back=older)
     return Entry(low * BLOCK, inside=False, reaches_back=True)
 
@@ -105,11 +108,11 @@ def _look_back(file: LogFile, clock: Clock, since: datetime, block: int) -> int:
     """Go further back where the clock was once set back, and lines of the window stand before older ones."""
     step = 1
     while block - step > 0:
-        stamps = _stamps(file, (block - step) * BLOCK, clock)
+        stamps = _stamps(file, (block - step) * BLOCK, clock, size=_GLANCE)
         if stamps and not all(at < since for at in stamps):
             block, step = block - step - 1, 1
         else:
-            step *= 2
+            step += max(1, step // _EVERY_BLOCK_FOR)
     return block
 
 
@@ -123,13 +126,12 @@ def _is_older(file: LogFile, block: int, clock: Clock, since: datetime) -> bool:
     return False
 
 
-def _stamps(file: LogFile, offset: int, clock: Clock) -> list[datetime]:
-    """The times of the lines behind an offset."""
+def _stamps(file: LogFile, offset: int, clock: Clock, *, size: int = _PROBE) -> list[datetime]:
+    """The times of the whole lines behind an offset."""
     file.handle.seek(offset)
-    data = file.handle.read(min(_PROBE, max(0, file.size - offset)))
-    if offset:
-        data = data[data.find(b"\n") + 1 or len(data) :]
-    return [at for at in _times(data, clock) if at is not None]
+    data = file.handle.read(min(size, max(0, file.size - offset)))
+    begin = data.find(b"\n") + 1 if offset else 0
+    return [at for at in _times(data[begin : data.rfind(b"\n") + 1], clock) if at is not None]
 
 
 def _times(data: bytes, clock: Clock) -> Iterator[datetime | None]:
@@ -166,10 +168,11 @@ def _open(path: Path, stack: ExitStack) -> LogFile:
         ) from None
     except (OSError, ValueError) as error:
         raise NoAnswer(f"{path} cannot be opened: {error}", remedy="correct the log path in cdbctl.yaml") from None
-    handle = stack.enter_context(os.fdopen(descriptor, "rb", buffering=0))
     about = os.fstat(descriptor)
     if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
         raise _not_a_file(path, _kind(about.st_mode))
+    handle = stack.enter_context(os.fdopen(descriptor, "rb", buffering=0))
     return LogFile(path, handle, about.st_size, about.st_mtime, (about.st_dev, about.st_ino))
 
 

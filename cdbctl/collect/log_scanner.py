@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,8 @@ from cdbctl.model.logs import Level, LogFacts, LogLine, LogWindow
 from cdbctl.model.snapshot import Window
 
 LINE_BYTES = 64 * 1024
-"""Longer lines are cut."""
+"""Lines of this length or more are cut."""
+_PIECE_BYTES = 256 * 1024
 LAST_LINES = 20
 TAIL_MESSAGES = 5
 _SOON = timedelta(minutes=1)
@@ -54,9 +56,10 @@ class Scanner:
         self._message: Message | None = None
         self._rest = b""
         self._skipping = False
+        self._careful = False
         self._inside = True
         self._at: datetime | None = None
-        self._run_key: tuple[bytes | None, ...] = ()
+        self._run_key: tuple[bytes | None, ...] = (None,)
         self._run_inside = False
         self._unsettled: tuple[bytes, int] | None = None
         self._first_at: datetime | None = None
@@ -78,6 +81,10 @@ class Scanner:
 
     def feed(self, data: bytes) -> None:
         """Read on."""
+        for start in range(0, len(data), _PIECE_BYTES):
+            self._feed(data[start : start + _PIECE_BYTES])
+
+    def _feed(self, data: bytes) -> None:
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
@@ -131,15 +138,15 @@ class Scanner:
             self._scan(line + b"\n")
 
     def _scan(self, block: bytes) -> None:
-        careful = not _is_utf8(block)
+        self._careful = not _is_utf8(block)
         if _may_have_long_lines(block):
-            careful = True
+            self._careful = True
             block = b"\n".join(line[:LINE_BYTES] for line in block.split(b"\n"))
         self._bytes += len(block)
         quiet: list[bytes] = []
         position, run_end = 0, 0
         while position < len(block):
-            if not careful and position >= run_end and (run := QUIET_RUN.match(block, position)):
+            if position >= run_end and (run := QUIET_RUN.match(block, position)):
                 run_end = run.end()
                 if self._take_run(run, quiet):
                     position = run_end
@@ -147,7 +154,7 @@ class Scanner:
                 # At an edge of the window: its lines are looked at one by one, up to run_end.
             line = LINE.match(block, position)
             assert line is not None  # noqa: S101 - every line matches, if only as a continuation
-            self._take_line(line, careful=careful)
+            self._take_line(line)
             position = line.end()
         self._levels += quiet_levels(b"".join(quiet))
 
@@ -171,6 +178,8 @@ class Scanner:
         self._recent.append(_Stretch(self._lines + 1, lines, block, start, end))
         self._lines += lines
         quiet.append(block[start:end])
+        if self._careful:
+            self._inspect(quiet[-1])
         return True
 
     def _settle(self) -> None:
@@ -180,7 +189,7 @@ class Scanner:
             self._unsettled = None
             self._meet(self._moment(block, block.rfind(b"\n", 0, end - 1) + 1))
 
-    def _take_line(self, line: re.Match[bytes], *, careful: bool) -> None:
+    def _take_line(self, line: re.Match[bytes]) -> None:
         begins = self._begins(line)
         if begins is not None:
             self._close()
@@ -195,9 +204,15 @@ class Scanner:
                 self._message.add(line.group().rstrip(b"\r\n"))
         elif begins.level in LOUD:
             self._message = Message(begins.level, self._at, self._lines, begins.text, [line.group().rstrip(b"\r\n")])
-        if careful:
-            self._long += len(line.group()) > LINE_BYTES
-            self._undecodable += not _is_utf8(line.group())
+        if self._careful:
+            self._inspect(line.group())
+
+    def _inspect(self, lines: bytes) -> None:
+        """Count lines that were cut or are not UTF-8."""
+        for line in lines.split(b"\n")[:-1]:
+            cut = len(line) >= LINE_BYTES
+            self._long += cut
+            self._undecodable += not _is_utf8(line, cut=cut)
 
     def _begins(self, line: re.Match[bytes]) -> Head | None:
         """The message that this line begins, or None; moves the clock when the line carries a time."""
@@ -210,7 +225,9 @@ class Scanner:
         at = self._clock.at(begins.stamp, begins.zone)
         if at is None:
             return None
-        self._unsettled = None
+        if begins.stamp[:16] == self._run_key[0]:
+            self._unsettled = None  # a later line of the same minute says as much
+        self._settle()
         self._meet(at)
         return begins
 
@@ -286,9 +303,10 @@ def _text(line: bytes) -> str:
     return shorten(decode(line.rstrip(b"\r")), LINE_CHARACTERS // 2)
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes, *, cut: bool = False) -> bool:
     try:
-        data.decode("utf-8")
+        # The last character of a line that was cut may be cut, too.
+        codecs.utf_8_decode(data, "strict", not cut)
     except UnicodeDecodeError:
         return False
     return True

@@ -61,10 +61,10 @@ def shorten(text: str, limit: int) -> str:
         return text
     cut = text[:limit]
     if not text[limit].isspace():
-        words = cut.rsplit(None, 1)
+        last_word = cut.rsplit(None, 1)[-1:] or [""]
         # A "word" of more than 256 characters is cut all the same: it would leave nothing to read.
-        if len(words) == 2 and len(words[1]) <= 256:
-            cut = words[0]
+        if len(last_word[0]) <= 256:
+            cut = cut[: cut.rindex(last_word[0])]
     return cut.rstrip()
 
 

@@ -50,10 +50,10 @@ def shown(value: object) -> str:
             return kind_of(value)
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, *, limit: int = MAX_SHOWN) -> str:
     """Cut a text to a length that fits into one line of an error; what cannot be printed is escaped."""
-    if len(text) > MAX_SHOWN:
-        text = f"{text[: MAX_SHOWN - 3]}..."
+    if len(text) > limit:
+        text = f"{text[: limit - 3]}..."
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -86,6 +86,13 @@ class LogWindow:
     """Lines that were cut because they exceed the limit."""
     undecodable_lines: int
 
+    @property
+    def covered_seconds(self) -> float:
+        """The time that the lines which were read stand for: the basis of every rate, at least one second."""
+        proven = self.complete and self.reaches_back
+        since = self.since if proven or self.first_at is None else max(self.since, self.first_at)
+        return max(1.0, (self.until - since).total_seconds())
+
 
 @dataclass(frozen=True, slots=True)
 class LogFacts:

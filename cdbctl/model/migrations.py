@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,25 @@ class MigrationFolder:
 
     path: str
     files: tuple[MigrationFile, ...]
+
+
+class EffectState(StrEnum):
+    """What the live catalog proves about a migration file."""
+
+    IN_EFFECT = "in effect"
+    PENDING = "pending"
+    """Nothing that it brings is there."""
+    PARTLY = "partly in effect"
+    NOT_PROVABLE = "not provable"
+    """It brings nothing that the catalog could show. That is not applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One migration file compared with the live catalog."""
+
+    file: MigrationFile
+    state: EffectState
+    missing: tuple[str, ...]
+    """Relations (``schema.name``) and columns (``schema.name.column``) that it would bring."""
+    present: tuple[str, ...]

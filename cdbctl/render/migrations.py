@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cdbctl.assess.migrations import Effect, EffectState
+from cdbctl.model.migrations import Effect, EffectState
 from cdbctl.render.text import one_line
 
 _TAGS = {

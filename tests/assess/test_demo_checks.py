@@ -129,6 +129,13 @@ class TestMissingTable:
         repaired = snapshots.with_log(healthy(), "cdb_risk", snapshots.log(past))
         assert report(repaired).verdict is Verdict.PASS
 
+    def test_once_the_table_exists_no_migration_is_asked_for(self) -> None:
+        hurt = snapshots.with_missing_table(healthy())
+        fix = top(replace(hurt, database=healthy().database)).fix
+        assert fix is not None
+        assert fix.summary == "Look again in 30 s: risk_events exists now, and the error has to stay away"
+        assert fix.migration is None
+
     def test_an_error_that_stays_away_while_the_table_is_still_missing_is_a_warning(self) -> None:
         text = '2026-02-09 [ERROR] risk_manager: relation "risk_events" does not exist'
         known = snapshots.signature("undefined_table", sqlstate="42P01", relation="risk_events")

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cdbctl.assess.migrations import EffectState, creators, effect, effects
+from cdbctl.assess.migrations import creators, effect, effects
 from cdbctl.model.database import Relation
-from cdbctl.model.migrations import MigrationFile, MigrationFolder
+from cdbctl.model.migrations import EffectState, MigrationFile, MigrationFolder
 from tests.assess.snapshots import migration
 
 RISK_EVENTS = Relation("public", "risk_events", "table", ("id", "decision"))

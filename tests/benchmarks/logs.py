@@ -64,7 +64,7 @@ def reference(folder: Path) -> tuple[str, float]:
 
 
 def write(log: Path) -> None:
-    """About 100 bytes a line in 50 minutes; every fiftieth is an ERROR or a WARNING."""
+    """About 100 bytes a line in 50 minutes; every fiftieth is an ERROR."""
     with log.open("w", encoding="utf-8", newline="\n") as file:
         for number in range(LINES):
             at = BEGIN + timedelta(milliseconds=3 * number)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Stack:
 
     def check_up(self, *arguments: str, form: str | None = "json", **environment: str) -> CheckUp:
         """Run ``cdbctl daily-check`` on it as a process of its own."""
-        return cdbctl("daily-check", "--root", str(self.root), *_format(form), *arguments, **environment)
+        return cdbctl("daily-check", "--root", str(self.root), *_format(form), *arguments, environment=environment)
 
     def pid(self, name: str) -> int:
         """The process of one program."""
@@ -102,20 +102,21 @@ def running(root: Path, fault: Fault) -> Iterator[Stack]:
         demo.down(root)
 
 
-def cdbctl(*arguments: str, cwd: Path | None = None, **environment: str) -> CheckUp:
-    """Run the real program."""
+def cdbctl(*arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> CheckUp:
+    """Run the real program, with some variables of its environment set."""
+    changed = environment or {}
     started = time.monotonic()
     answer = subprocess.run(
         [sys.executable, "-m", "cdbctl", *arguments],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **changed},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
         timeout=120,
     )
     seconds = time.monotonic() - started
-    encoding = environment.get("PYTHONIOENCODING", "utf-8").partition(":")[0]
+    encoding = changed.get("PYTHONIOENCODING", "utf-8").partition(":")[0]
     return CheckUp(answer.returncode, answer.stdout.decode(encoding), answer.stderr.decode(encoding), seconds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from cdbctl.model.finding import Lifecycle
+from cdbctl.model.logs import Level, LogFacts, LogGroup, LogLine
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import NotConfigured
 from cdbctl.render.json import report_json
@@ -19,7 +21,17 @@ from cdbctl.render.markdown import markdown
 from cdbctl.render.rows import stored_text
 from cdbctl.render.terminal import summary
 from cdbctl.render.text import make_visible
-from tests.render.reports import EFFECT, FINDINGS, SNAPSHOT, fail_report, pass_report, silent_report
+from tests.render.reports import (
+    EFFECT,
+    FINDINGS,
+    NOW,
+    SNAPSHOT,
+    fail_report,
+    log,
+    observed,
+    pass_report,
+    silent_report,
+)
 from tests.render.test_md import PARSER
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -68,6 +80,40 @@ def test_a_source_that_did_not_answer_is_not_known_and_never_zero_or_fine() -> N
 
 def test_a_quiet_log_is_only_quiet_as_far_as_it_was_read() -> None:
     assert "What was read holds no line of level WARNING or worse." in markdown(pass_report())
+
+
+def with_log(facts: LogFacts) -> str:
+    logs = {"cdb_risk": observed(12, "log of cdb_risk", facts)}
+    return markdown(replace(fail_report(), snapshot=replace(SNAPSHOT, logs=logs)))
+
+
+def group(number: int, count: int = 1, text: str = "2026-02-09 08:20:00 [ERROR] x") -> LogGroup:
+    sample = LogLine(number, NOW, f"{text} {number}")
+    return LogGroup(Level.ERROR, f"x {number}", count, NOW - timedelta(minutes=6), NOW, (sample,), None)
+
+
+def test_a_rate_is_over_the_time_that_the_log_covers() -> None:
+    young = log({"ERROR": 60}, group(1, 60), reaches_back=False, first_at=NOW - timedelta(minutes=10))
+    assert "**ERROR** × 60, 6/min, 08:20:03 to 08:26:03 (E012):" in with_log(young)
+    assert "| cdb_risk | 60 | 60 | 0 | 08:16:03 | 08:26:02 | complete, begins inside the window," in with_log(young)
+
+
+def test_a_cut_log_is_never_called_complete() -> None:
+    cut = log({"INFO": 3}, complete=False, note="stopped after 256 MiB", long_lines=1, undecodable_lines=2)
+    assert "NOT complete, stopped after 256 MiB, 1 line cut, 2 lines not UTF-8, 276 B" in with_log(cut)
+
+
+def test_a_long_traceback_is_cut_and_says_so() -> None:
+    long = group(1, text="\n".join(f"line {number}" for number in range(100)))
+    text = with_log(log({"ERROR": 1}, long))
+    assert "**ERROR** once, 08:20:03 (E012), cut:\n\n```text\nline 0\n" in text
+    assert "line 11\n```" in text
+
+
+def test_of_many_kinds_of_message_the_worst_are_quoted_and_the_rest_is_counted() -> None:
+    many = replace(log({"ERROR": 250}, *map(group, range(200))), groups_left_out=50)
+    assert with_log(many).count("**ERROR** once") == 4
+    assert "246 more kinds of message: see E012." in with_log(many)
 
 
 def test_what_follows_from_a_finding_is_listed_with_it_and_not_on_its_own() -> None:

@@ -183,50 +183,84 @@ def judge_decisions(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _decisions(case: Case, reading: Observed[RedisFacts], params: Params) -> Finding:
-    decisions = _count(reading.value, params.texts("streams"), params.text("field"))
-    reasons = _count(reading.value, params.texts("streams"), params.text("reason_field"))
-    total, needed = sum(decisions.values()), int(params.number("min_count"))
-    details: dict[str, object] = {
-        "service": params.text("service") or None,
-        "decisions": dict(sorted(decisions.items())),
-        "reasons": dict(sorted(reasons.items())),
-        "count": total,
-    }
+    mix, needed, limit = _mix(reading.value, params), int(params.number("min_count")), params.number("max_share")
     span = duration((case.snapshot.window.until - case.snapshot.window.since).total_seconds())
-    refused = Counter({name: count for name, count in decisions.items() if name not in params.texts("good")})
-    part, limit = (sum(refused.values()) / total if total else 0.0), params.number("max_share")
-    details["refused_share"] = round(part, 4)
+    details = {
+        "service": params.text("service") or None,
+        "count": mix.count,
+        "decisions": dict(sorted(mix.decisions.items())),
+        "refused_share": round(mix.refused_share, 4),
+        "reasons_of_refusals": dict(sorted(mix.reasons.items())),
+    }
+    actual = f"{plural(mix.count, 'decision')} in the window of {span}{mix.words}{_limits(reading.value, params)}"
     # One order that was let through proves that not all are refused; anything else takes more than a few.
-    proven = total >= needed or (limit >= 1 and 0 < sum(refused.values()) < total) or (0 < total and not refused)
-    mix = ", ".join(f"{share(count / total)} {name or 'without a value'}" for name, count in _ranked(decisions))
-    actual = f"{plural(total, 'decision')} in the window of {span}{f': {mix}' if mix else ''}{_limits(reading.value, params)}"
-    if not proven:
+    if mix.count < needed and not (limit >= 1 and mix.count > mix.refused):
         reason = f"{actual}; at least {needed} are needed to judge"
         return case.unknown(f"{case.subject}: too few decisions", reason, reading, details=details)
-    if not refused or part < limit:
+    if not mix.refused or mix.refused_share < limit:
         return case.ok(actual, reading, details=details)
-    worst, reason = _ranked(refused)[0][0], next((name for name, _ in _ranked(reasons) if name), "")
-    words = f"{share(part)} {worst}{f' {reason}' if reason else ''}"
-    actual += f"; most frequent reason: {reason} ({reasons[reason]} of {total})" if reason else ""
-    return case.finding(Status.FAIL, f"decisions: {words}", actual, reading, key=f"{worst}/{reason}", details=details)
+    worst = _most_frequent(mix.refusals)
+    reason = _most_frequent(mix.reasons)
+    actual += f"; most frequent reason: {reason} ({mix.reasons[reason]} of {mix.refused})" if reason else ""
+    title = f"decisions: {share(mix.refused_share)} {f'{worst} {reason}'.strip()}"
+    return case.finding(Status.FAIL, title, actual, reading, key=f"{worst}/{reason}", details=details)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What was decided in the window."""
+
+    decisions: Counter[str]
+    refusals: Counter[str]
+    """The decisions that stop work."""
+    reasons: Counter[str]
+    """Why, counted over the streams that hold nothing but refusals: only there is it certain."""
+
+    @property
+    def count(self) -> int:
+        """All decisions."""
+        return self.decisions.total()
+
+    @property
+    def refused(self) -> int:
+        """Decisions that stop work."""
+        return self.refusals.total()
+
+    @property
+    def refused_share(self) -> float:
+        """Their share; 0 without any decision."""
+        return self.refused / self.count if self.count else 0.0
+
+    @property
+    def words(self) -> str:
+        """``: 87.5 % ALLOW, 12.5 % BLOCK``; empty without any decision."""
+        ranked = sorted(self.decisions.items(), key=lambda item: (-item[1], item[0]))
+        parts = [f"{share(count / self.count)} {name or 'without a value'}" for name, count in ranked if count]
+        return f": {', '.join(parts)}" if parts else ""
+
+
+def _mix(facts: RedisFacts, params: Params) -> Mix:
+    decisions, refusals, reasons = Counter[str](), Counter[str](), Counter[str]()
+    for name in dict.fromkeys(params.texts("streams")):
+        counts = stream.counts if (stream := facts.stream(name)) else {}
+        decided = Counter(counts.get(params.text("field"), {}))
+        refused = Counter({word: count for word, count in decided.items() if word not in params.texts("good")})
+        decisions += decided
+        refusals += refused
+        if refused == decided:
+            reasons += Counter(counts.get(params.text("reason_field"), {}))
+    return Mix(decisions, refusals, reasons)
+
+
+def _most_frequent(counts: Counter[str]) -> str:
+    named = [(-count, name) for name, count in counts.items() if name]
+    return min(named)[1] if named else ""
 
 
 def _limits(facts: RedisFacts, params: Params) -> str:
     streams = [facts.stream(name) for name in params.texts("streams")]
     cut = [f"{stream.name} ({stream.in_window})" for stream in streams if stream and not stream.in_window_complete]
     return f"; not all entries were counted: {', '.join(cut)}" if cut else ""
-
-
-def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _count(facts: RedisFacts, streams: tuple[str, ...], field: str) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for name in dict.fromkeys(streams):
-        stream = facts.stream(name)
-        counts.update(stream.counts.get(field, {}) if stream else {})
-    return counts
 
 
 RULES = (

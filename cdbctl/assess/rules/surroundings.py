@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 
 from cdbctl.assess.case import AnyReading, Case, cases
-from cdbctl.assess.migrations import Effect, EffectState, effects
+from cdbctl.assess.migrations import effects
 from cdbctl.assess.params import Params, choice, number, schema
 from cdbctl.assess.repair import missing_relation_fix
 from cdbctl.assess.rule import Rule
@@ -15,7 +15,7 @@ from cdbctl.assess.units import clock, duration, plural, share, size
 from cdbctl.assess.waivers import expired
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Status
-from cdbctl.model.migrations import MigrationFolder
+from cdbctl.model.migrations import Effect, EffectState, MigrationFolder
 from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.repository import RepositoryFacts
 from cdbctl.model.snapshot import Snapshot

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from cdbctl.model.logs import LogFacts, LogGroup
+from cdbctl.model.logs import LogFacts, LogGroup, LogWindow
 from cdbctl.model.reading import Observed, Reading, Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Window
 from cdbctl.render.md import fence, inline, paragraphs, table
 from cdbctl.render.words import NONE, clock, count, duration, number, size
 
-GROUPS = 4
-"""Kinds of message quoted for each service, worst and most frequent first."""
+ERROR_KINDS, WARNING_KINDS = 4, 2
+"""Kinds of message quoted for a service with errors, and for one with warnings only; the worst come first."""
 QUOTED_LINES = 12
 """Of one sample; a traceback is cut there."""
 QUOTED_CHARACTERS = 1200
@@ -26,7 +26,7 @@ def logs(report: Report) -> list[str]:
     rows = [_proof(name, reading, snapshot.window) for name, reading in snapshot.logs.items()]
     read = [(name, reading) for name, reading in snapshot.logs.items() if isinstance(reading, Observed)]
     said = [
-        _said(name, reading.value, reading.evidence.id, snapshot.window)
+        _said(name, reading.value, reading.evidence.id)
         for name, reading in read
         if reading.value.groups or reading.value.errors or reading.value.warnings
     ]
@@ -54,10 +54,10 @@ def _proof(name: str, reading: Reading[LogFacts], window: Window) -> tuple[str, 
 def _completeness(facts: LogFacts) -> str:
     window = facts.window
     parts = ["complete" if window.complete else "NOT complete"]
-    if not window.reaches_back:
-        parts.append("begins inside the window")
     if window.note:
         parts.append(inline(window.note))
+    elif not window.reaches_back:
+        parts.append("begins inside the window")
     if window.long_lines:
         parts.append(f"{count(window.long_lines, 'line')} cut")
     if window.undecodable_lines:
@@ -65,26 +65,32 @@ def _completeness(facts: LogFacts) -> str:
     return f"{', '.join(parts)}, {size(window.bytes)}"
 
 
-def _said(name: str, facts: LogFacts, evidence: str, window: Window) -> list[str]:
-    left_out = len(facts.groups) - GROUPS + facts.groups_left_out
+def _said(name: str, facts: LogFacts, evidence: str) -> list[str]:
+    shown = facts.groups[: ERROR_KINDS if facts.errors else WARNING_KINDS]
+    left_out = len(facts.groups) - len(shown) + facts.groups_left_out
     return paragraphs(
         [f"#### {inline(name)}: {count(facts.errors, 'error')}, {count(facts.warnings, 'warning')}"],
-        *(block for group in facts.groups[:GROUPS] for block in _group(group, evidence, window)),
+        *(block for group in shown for block in _group(group, facts.window, evidence)),
         [f"{count(left_out, 'more kind')} of message: see {inline(evidence)}."] if left_out > 0 else [],
     )
 
 
-def _group(group: LogGroup, evidence: str, window: Window) -> tuple[list[str], list[str]]:
+def _group(group: LogGroup, window: LogWindow, evidence: str) -> tuple[list[str], list[str]]:
     """One kind of message: how often, when, what it is known as, and its first sample."""
-    minutes = max(1.0, (window.until - window.since).total_seconds()) / 60
     known = f", known as {inline(group.signature.kind)}: {inline(group.signature.key)}" if group.signature else ""
-    times = f"{clock(group.first_at, window.until)} to {clock(group.last_at, window.until)}"
-    rate = f"{number(round(group.count / minutes, 2))}/min"
-    head = f"**{group.level.value}** × {group.count}, {rate}, {times}{known} ({inline(evidence)})"
+    head = f"**{group.level.value}** {_frequency(group, window)}{known} ({inline(evidence)})"
     if not group.samples:
-        return [f"{head}:"], fence(group.masked)
+        return [f"{head}, numbers masked:"], fence(group.masked)
     text, cut = quoted(group.samples[0].text)
     return [f"{head}{', cut' if cut else ''}:"], fence(text)
+
+
+def _frequency(group: LogGroup, window: LogWindow) -> str:
+    first = clock(group.first_at, window.until)
+    if group.count == 1:
+        return f"once, {first}"
+    rate = number(float(f"{group.count * 60 / window.covered_seconds:.3g}"))
+    return f"× {group.count}, {rate}/min, {first} to {clock(group.last_at, window.until)}"
 
 
 def quoted(text: str) -> tuple[str, bool]:
