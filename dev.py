@@ -61,7 +61,9 @@ def run(arguments: Sequence[str], *, needs: str) -> int:
     if not prepare(needs):
         return 2
     try:
-        return subprocess.call([str(PYTHON), *arguments])
+        return subprocess.call(
+            [str(PYTHON), *arguments], env={**os.environ, "CDBCTL_CALLED_AS": "python3 dev.py cdbctl"}
+        )
     except KeyboardInterrupt:
         return 130
 

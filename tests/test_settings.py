@@ -204,6 +204,13 @@ services:
     def test_a_file_of_another_shape(self, tmp_path: Path, text: str, problem: str) -> None:
         assert problems(tmp_path, text) == [problem]
 
+    def test_one_mistake_is_told_once(self, tmp_path: Path) -> None:
+        empty = 'services: {a: {metrics: "", source: "", health: {url: ""}, log: {path: [""]}}}'
+        fields = ("health.url", "log.path[0]", "metrics", "source")
+        assert problems(tmp_path, SMALL.replace("services:\n  cdb_ws: {}", empty)) == [
+            f"cdbctl.yaml:4: services.a.{field}: must not be empty" for field in fields
+        ]
+
     def test_a_broken_file_is_named_with_its_line(self, tmp_path: Path) -> None:
         (problem,) = problems(tmp_path, SMALL + "  cdb_x: {\n")
         assert problem.startswith("cdbctl.yaml:7: is not valid YAML: ")

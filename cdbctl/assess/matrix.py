@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from cdbctl.assess.causes import REACHABLE, service_param
 from cdbctl.assess.ordering import weight, worst_first
 from cdbctl.assess.units import plural
 from cdbctl.assess.waivers import is_accepted
+from cdbctl.assess.world import REACHABLE, service_param
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.reading import Observed
 from cdbctl.model.report import MatrixRow

@@ -15,26 +15,27 @@ from cdbctl.errors import CdbctlError
 
 def write_bug_report(bug: BaseException, arguments: Sequence[str]) -> CdbctlError:
     """Write the bug down, secrets replaced, and return the error that names the file."""
-    text = _text(bug, arguments)
+    import os
+
+    from cdbctl.collect.redact import Redactor, known_secrets
+
+    redactor = Redactor(known_secrets(os.environ))
+    text = redactor.text(_text(bug, arguments))
+    name = f"cdbctl-bug-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.md"
+    log = Path(tempfile.gettempdir()) / name
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="cdbctl-bug-", suffix=".md", encoding="utf-8", delete=False
-        ) as out:
+        with log.open("x", encoding="utf-8", newline="\n") as out:
             out.write(text)
     except OSError:
         return CdbctlError("cdbctl has a bug", why=text, next_step="report the lines above")
     return CdbctlError(
         "cdbctl has a bug",
-        why=f"{type(bug).__name__}: {bug}",
-        next_step=f"report it with the log {Path(out.name)}",
+        why=redactor.text(f"{type(bug).__name__}: {bug}"),
+        next_step=f"report it with the log {log}",
     )
 
 
 def _text(bug: BaseException, arguments: Sequence[str]) -> str:
-    import os
-
-    from cdbctl.collect.redact import Redactor, known_secrets
-
     lines = (
         "# Bug in cdbctl",
         "",
@@ -48,4 +49,4 @@ def _text(bug: BaseException, arguments: Sequence[str]) -> str:
         "```",
         "",
     )
-    return Redactor(known_secrets(os.environ)).text("\n".join(lines))
+    return "\n".join(lines)

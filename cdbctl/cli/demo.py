@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cdbctl.cli.output import say, say_json, tell
+from cdbctl.cli.output import called_as, say, say_json, tell
 from cdbctl.demo.faults import EXPECTED, Fault
 from cdbctl.errors import UsageError
 
@@ -38,33 +38,33 @@ def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedF
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
-    from cdbctl import demo as stack
+    from cdbctl.demo.lifecycle import up as start
 
-    running = stack.up(root, fault, _progress)
+    running = start(root, fault, _progress)
     show(running.root)
     say(f"\nThe stack keeps running in {root}. Look on:\n")
     for command in ("daily-check", "demo status", "demo down"):
-        say(f"  cdbctl {command} --root {shlex.quote(str(root))}\n")
+        say(f"  {called_as()} {command} --root {shlex.quote(str(root))}\n")
 
 
 def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
     """Start a fresh demo stack and leave it running."""
-    from cdbctl import demo as stack
+    from cdbctl.demo.lifecycle import up as start
 
-    running = stack.up(root, fault, _progress)
+    running = start(root, fault, _progress)
     expected = running.expected
     if expected:
         say(f"running in {root}, fault {fault}: expect {expected.check} of {expected.subject}\n")
     else:
         say(f"running in {root}, fault {fault}: expect PASS\n")
-    say(f"next: cdbctl daily-check --root {shlex.quote(str(root))}\n")
+    say(f"next: {called_as()} daily-check --root {shlex.quote(str(root))}\n")
 
 
 def down(root: DemoRoot = Path(".demo")) -> None:
     """Stop the demo stack and leave nothing of it behind but its workspace."""
-    from cdbctl import demo as stack
+    from cdbctl.demo.lifecycle import down as stop
 
-    if stack.down(root, _progress):
+    if stop(root, _progress):
         say(f"the demo in {root} is gone; its workspace with the reports stays\n")
     else:
         say(f"no demo is running in {root}\n")
@@ -75,9 +75,9 @@ def status(
     output_format: Annotated[Format | None, typer.Option("--format", help="For programs.")] = None,
 ) -> None:
     """Say whether a demo stack is running, and which finding it should lead to."""
-    from cdbctl import demo as stack
+    from cdbctl.demo.state import status as look
 
-    found = stack.status(root)
+    found = look(root)
     if output_format is Format.JSON:
         say_json(found.document())
         return

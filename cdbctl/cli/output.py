@@ -27,6 +27,11 @@ def tell(text: str) -> None:
     _write(sys.stderr, text)
 
 
+def called_as() -> str:
+    """How the caller started this program, so that printed commands can be typed as they are."""
+    return os.environ.get("CDBCTL_CALLED_AS", "cdbctl")
+
+
 def complain(error: CdbctlError) -> None:
     """Say what happened, why, and what to do next."""
     from cdbctl.render.text import make_visible

@@ -55,7 +55,9 @@ def _newest_first(daily: Path) -> Iterator[Path]:
     if not daily.exists():
         return
     for day in sorted((item for item in daily.iterdir() if is_day(item.name)), reverse=True):
-        runs = [(order, item) for item in day.glob("*") if (order := run_order(item.name))]
+        if not day.is_dir():
+            continue
+        runs = [(order, item) for item in day.iterdir() if (order := run_order(item.name))]
         yield from (item for _, item in sorted(runs, reverse=True))
 
 

@@ -84,7 +84,7 @@ class Groups:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[Level, _Kind], _Group] = {}
-        self._kinds: dict[bytes, _Kind] = {}
+        self._remembered: dict[tuple[Level, bytes], _Group] = {}
         self._known = 0
         self._beyond: set[int] = set()
         self.messages_beyond = 0
@@ -92,16 +92,13 @@ class Groups:
 
     def add(self, message: Message) -> None:
         """Count one complete message."""
-        key = (message.level, self._kind(message))
-        group = self._groups.get(key)
+        text = b"\n".join((message.text, *message.lines[1:], *message.ending))
+        group = self._remembered.get((message.level, text))
         if group is None:
-            known = key[1].signature is not None
-            held = len(self._groups) - self._known
-            if self._known >= _HELD_KNOWN if known else held >= _HELD_GROUPS:
-                self._leave_out(key)
+            group = self._group(message.level, _describe(decode(message.text), decode(text)))
+            if group is None:
                 return
-            self._known += known
-            group = self._groups[key] = _Group()
+            self._remember(message.level, text, group)
         group.add(message)
 
     @property
@@ -124,21 +121,27 @@ class Groups:
         shown = sorted(sorted(ordered, key=lambda group: group.signature is None)[:SHOWN_GROUPS], key=_order)
         return tuple(_within_budget(shown)), len(ordered) - len(shown) + len(self._beyond)
 
-    def _kind(self, message: Message) -> _Kind:
-        text = b"\n".join((message.text, *message.lines[1:], *message.ending))
-        kind = self._kinds.get(text)
-        if kind is None:
-            kind = _describe(decode(message.text), decode(text))
-            if len(self._kinds) >= _REMEMBERED_TEXTS:
-                self._kinds.clear()
-            if len(text) <= _REMEMBERED_BYTES:
-                self._kinds[text] = kind
-        return kind
+    def _group(self, level: Level, kind: _Kind) -> _Group | None:
+        """The group of a message, None when it came after too many different ones."""
+        group = self._groups.get((level, kind))
+        if group is not None:
+            return group
+        known = kind.signature is not None
+        if self._known >= _HELD_KNOWN if known else len(self._groups) - self._known >= _HELD_GROUPS:
+            self.messages_beyond += 1
+            if self.beyond_is_exact:
+                self._beyond.add(hash((level, kind)))
+            return None
+        self._known += known
+        group = self._groups[level, kind] = _Group()
+        return group
 
-    def _leave_out(self, key: tuple[Level, _Kind]) -> None:
-        self.messages_beyond += 1
-        if self.beyond_is_exact:
-            self._beyond.add(hash(key))
+    def _remember(self, level: Level, text: bytes, group: _Group) -> None:
+        """Spare the next message of exactly this text the work."""
+        if len(self._remembered) >= _REMEMBERED_TEXTS:
+            self._remembered.clear()
+        if len(text) <= _REMEMBERED_BYTES:
+            self._remembered[level, text] = group
 
 
 def _describe(first_line: str, text: str) -> _Kind:

@@ -6,8 +6,8 @@ import codecs
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from cdbctl.collect.log_clock import Clock
 from cdbctl.collect.log_groups import LINE_CHARACTERS, Groups, Message, decode
@@ -25,8 +25,7 @@ _SOON = timedelta(minutes=1)
 """Lines this much later than the window are only what was written while the check-up ran."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """Consecutive lines of the window within one block of bytes."""
 
     number: int
@@ -198,12 +197,12 @@ class Scanner:
             return
         self._lines += 1
         self._recent.append(_Stretch(self._lines, 1, line.string, line.start(), line.end()))
-        self._levels[begins.level if begins else Level.NONE] += 1
-        if begins is None:
-            if self._message is not None:
-                self._message.add(line.group().rstrip(b"\r\n"))
-        elif begins.level in LOUD:
-            self._message = Message(begins.level, self._at, self._lines, begins.text, [line.group().rstrip(b"\r\n")])
+        level = begins.level if begins else Level.NONE
+        self._levels[level] += 1
+        if begins is not None and level in LOUD:
+            self._message = Message(level, self._at, self._lines, begins.text, [line.group().rstrip(b"\r\n")])
+        elif self._message is not None:
+            self._message.add(line.group().rstrip(b"\r\n"))
         if self._careful:
             self._inspect(line.group())
 

@@ -114,7 +114,8 @@ class Redactor:
         parts: list[str] = []
         position = 0
         for kind, start, end in sorted(find_secrets(text), key=lambda found: found.start):
-            if start >= position:
+            start = max(start, position)
+            if start < end:
                 parts += (text[position:start], self._token(kind, text[start:end]))
                 position = end
         return "".join((*parts, text[position:])) if parts else text

@@ -73,8 +73,9 @@ def _value(name: str) -> str:
 
 _PRIVATE_KEY = re.compile(
     r"""-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY-----
-    (?P<private_key>(?:(?:\\[rn]|\s){1,4}(?:Proc-Type|DEK-Info|Comment|Version):[ ][^\n\\]{0,200}){0,4}
-        [A-Za-z0-9+/=\s\\]{1,20000})""",
+    (?P<private_key>(?:(?:\\[rn]|[\r\n]){1,4}(?:Proc-Type|DEK-Info|Comment|Version):[ ][^\r\n\\]{0,200}){0,4}
+        (?:(?:\\[rn]|[\r\n]){1,4}[ \t]{0,16}[A-Za-z0-9+/=]{1,20000}(?=[\r\n\\-]|$)
+          | [ ]?[A-Za-z0-9+/=]{16,20000}){1,1000})""",
     re.VERBOSE,
 )
 

@@ -104,6 +104,14 @@ def _stream(name: str, program: str) -> Sign:
     )  # fmt: skip
 
 
+def _decisions(count: int) -> Sign:
+    streams = ("stream.orders", "stream.orders_blocked")
+    return Sign(
+        f"{count} decisions", "cdb_risk",
+        lambda view: _redis(view, lambda client: sum(client.xlen(name) for name in streams) >= count),
+    )  # fmt: skip
+
+
 def _rows(table: str, program: str) -> Sign:
     def seen(view: View) -> bool:
         from psycopg import sql
@@ -158,7 +166,10 @@ def _tail(places: Places, program: str) -> str:
 
 _FEED = (_stream("signals", "cdb_signal"), _stream("candles_1m", "cdb_candles"), _rows("candles_1m", "cdb_candles"))
 _ALLOCATION = (_stream("regime_signals", "cdb_regime"), _stream("allocation_decisions", "cdb_allocation"))
+ENOUGH_DECISIONS = 6
+"""So that a check-up can judge how they are mixed."""
 _TRADING = (
+    _decisions(ENOUGH_DECISIONS),
     _rows("signals", "cdb_db_writer"),
     _rows("risk_events", "cdb_risk"),
     _stream("orders", "cdb_risk"),
@@ -170,7 +181,7 @@ SIGNS: Mapping[Fault, tuple[Sign, ...]] = {
     Fault.NONE: (*_FEED, *_ALLOCATION, *_TRADING),
     Fault.MISSING_TABLE: (
         *_FEED, *_ALLOCATION, _rows("signals", "cdb_db_writer"), _stream("orders_blocked", "cdb_risk"),
-        _errors("cdb_risk", 3),
+        _decisions(ENOUGH_DECISIONS), _errors("cdb_risk", ENOUGH_DECISIONS),
     ),
     Fault.CRASH_LOOP: (*_FEED, *_TRADING, _restarts("cdb_regime", 3)),
     Fault.STALLED_FEED: (

@@ -9,7 +9,7 @@ from typing import Any
 from cdbctl.errors import DefinitionError, Problem
 from cdbctl.load.document import Document, DocumentPath, read_document
 from cdbctl.load.json_schema import Schema
-from cdbctl.load.schema import conforms, packaged_schema, part
+from cdbctl.load.schema import MAX_PROBLEMS, add_problems, conforms, count_problems, packaged_schema, part
 from cdbctl.load.subjects import Subjects
 from cdbctl.load.wording import did_you_mean
 from cdbctl.model.check import Check, Severity
@@ -81,8 +81,12 @@ class _Loader:
     def take(self, document: Document) -> None:
         schema = packaged_schema("check")
         for path, data in self._declared(document, schema):
+            if count_problems(document, self._problems) > MAX_PROBLEMS:
+                break
             fits = conforms(document, part(schema, "check"), problems=self._problems, data=data, at=path)
-            self._problems += self._meaningless(document, path, data)
+            if isinstance(data, dict):
+                self._hold_to_its_rule(document, path, data)
+                add_problems(document, self._meaningless(document, path, data), problems=self._problems)
             if fits:
                 self.checks.setdefault(data["id"], self._check(document, path, data))
 
@@ -96,20 +100,21 @@ class _Loader:
             for index, data in enumerate(document.data["checks"]):
                 yield ("checks", index), data
 
-    def _meaningless(self, document: Document, path: DocumentPath, data: Any) -> Iterator[Problem]:
-        """What the schema cannot know: other files, the rules, the services."""
-        if not isinstance(data, dict):
-            return
-        id_, rule, params = data.get("id"), data.get("rule"), data.get("params", {})
+    def _hold_to_its_rule(self, document: Document, path: DocumentPath, data: dict[str, Any]) -> None:
+        rule, params = data.get("rule"), data.get("params", {})
+        if isinstance(rule, str) and rule in self._params and isinstance(params, dict):
+            schema = self._params[rule]
+            conforms(document, schema, problems=self._problems, data=params, at=(*path, "params"))
+
+    def _meaningless(self, document: Document, path: DocumentPath, data: dict[str, Any]) -> Iterator[Problem]:
+        """What no schema can know: other files, the rules, the services."""
+        id_, rule = data.get("id"), data.get("rule")
         if isinstance(id_, str):
             yield from self._already_taken(document, path, id_)
         if isinstance(rule, str) and rule not in self._params:
             yield document.problem((*path, "rule"), did_you_mean(rule, list(self._params), what="rule"))
-        elif isinstance(rule, str) and isinstance(params, dict):
-            differences: list[Problem] = []
-            conforms(document, self._params[rule], problems=differences, data=params, at=(*path, "params"))
-            yield from differences
-            for place, name in _named_services(params, (*path, "params")):
+        elif isinstance(rule, str):
+            for place, name in _named_services(data.get("params"), (*path, "params")):
                 yield from self._subjects.problems(document, place, name, sure=True)
         if "subject" in data:
             yield from self._subjects.problems(

@@ -9,7 +9,7 @@ from typing import Any
 from cdbctl.errors import DefinitionError, Problem, UsageError
 from cdbctl.load import values
 from cdbctl.load.document import Document, DocumentPath, read_document
-from cdbctl.load.schema import conforms, packaged_schema
+from cdbctl.load.schema import add_problems, conforms, packaged_schema
 
 CONFIG_NAME = "cdbctl.yaml"
 
@@ -53,7 +53,7 @@ def read_config(root: Path) -> Document:
     document = read_document(root / CONFIG_NAME, file=CONFIG_NAME, problems=problems)
     if document is not None:
         conforms(document, packaged_schema("cdbctl"), problems=problems, data=document.data)
-        problems += _meaningless(document)
+        add_problems(document, _meaningless(document), problems=problems)
     if document is None or problems:
         raise DefinitionError(problems)
     return document

@@ -33,7 +33,7 @@ def _validator_class() -> Any:
     from jsonschema.validators import Draft202012Validator, extend
 
     own = {"additionalProperties": _additional_properties, "pattern": _pattern, "uniqueItems": _unique_items}
-    return extend(Draft202012Validator, own)
+    return extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]  # its stub has no types
 
 
 def _additional_properties(validator: Any, value: Any, data: Any, schema: Schema) -> Iterator[ValidationError]:

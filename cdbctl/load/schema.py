@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import islice
 
@@ -11,6 +11,7 @@ from cdbctl.load.document import Document
 from cdbctl.load.json_schema import Schema, violations
 
 MAX_PROBLEMS = 100
+"""That are told about one file."""
 
 
 @cache
@@ -37,9 +38,24 @@ def conforms(
     data: object,
     at: Sequence[str | int] = (),
 ) -> bool:
-    """Whether the data at a place of a document keeps its schema; every difference is appended to ``problems``."""
+    """Whether the data at a place of a document keeps its schema; the differences are added to ``problems``."""
     found = list(islice(violations(schema, data), MAX_PROBLEMS + 1))
-    problems += [document.problem((*at, *each.path), each.message) for each in found[:MAX_PROBLEMS]]
-    if len(found) > MAX_PROBLEMS:
-        problems.append(document.problem(at, f"has more problems than the {MAX_PROBLEMS} that are listed"))
+    add_problems(document, (document.problem((*at, *each.path), each.message) for each in found), problems=problems)
     return not found
+
+
+def add_problems(document: Document, found: Iterable[Problem], *, problems: list[Problem]) -> None:
+    """Add what is wrong with a document, but nothing about a place that is told already, and not without end."""
+    told = {(problem.line, problem.field) for problem in problems if problem.file == document.file}
+    room = MAX_PROBLEMS - count_problems(document, problems)
+    if room < 0:
+        return
+    new = list(islice((each for each in found if (each.line, each.field) not in told), room + 1))
+    problems += new[:room]
+    if len(new) > room:
+        problems.append(document.problem((), f"has more problems than the {MAX_PROBLEMS} that are listed"))
+
+
+def count_problems(document: Document, problems: Iterable[Problem]) -> int:
+    """How many problems are about a document; more than MAX_PROBLEMS when no more are added."""
+    return sum(problem.file == document.file for problem in problems)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from cdbctl.load.wording import did_you_mean, listed, near, shorten, shown, wrong_type
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
 
 MAX_FOREIGN = 200
 """Characters of a message that is not ours."""
@@ -23,13 +20,34 @@ class Violation:
     message: str
 
 
-def worded(error: ValidationError) -> Iterator[Violation]:
+class Refusal(Protocol):
+    """What is read of a ``ValidationError``."""
+
+    validator: str | None
+    """The keyword; None for the schema ``false``."""
+    validator_value: Any
+    instance: Any
+    schema: Any
+    """The innermost one, which holds the keyword."""
+    message: str
+    relative_path: Sequence[str | int]
+    absolute_path: Sequence[str | int]
+    relative_schema_path: Sequence[str | int]
+    absolute_schema_path: Sequence[str | int]
+    context: Sequence[Refusal]
+    """Of ``anyOf`` and ``oneOf``: what each form refuses."""
+
+
+Wording: TypeAlias = Callable[[Refusal], Iterator[Violation]]
+
+
+def worded(error: Refusal) -> Iterator[Violation]:
     """Say what one error of the library means; an error that only follows from a wrong type says nothing."""
     if error.validator == "type" or _has_the_type(error):
         yield from WORDED.get(str(error.validator), _other)(error)
 
 
-def _has_the_type(error: ValidationError) -> bool:
+def _has_the_type(error: Refusal) -> bool:
     from jsonschema.validators import Draft202012Validator
 
     is_type = Draft202012Validator.TYPE_CHECKER.is_type
@@ -41,30 +59,30 @@ def _types(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _schema(error: ValidationError) -> Mapping[str, Any]:
+def _schema(error: Refusal) -> Mapping[str, Any]:
     return error.schema if isinstance(error.schema, Mapping) else {}
 
 
-def _is_secret(error: ValidationError) -> bool:
+def _is_secret(error: Refusal) -> bool:
     """Whether the schema marks the value as one that must not be repeated."""
     return bool(_schema(error).get("writeOnly"))
 
 
-def _words(error: ValidationError) -> str:
+def _words(error: Refusal) -> str:
     return "the value" if _is_secret(error) else shown(error.instance)
 
 
-def _at(error: ValidationError, message: str, *step: str) -> Violation:
+def _at(error: Refusal, message: str, *step: str) -> Violation:
     path = (*error.absolute_path, *step)
     # What is wrong with a key is said where the key stands.
     return Violation((*path, error.instance) if "propertyNames" in error.absolute_schema_path else path, message)
 
 
-def _type(error: ValidationError) -> Iterator[Violation]:
+def _type(error: Refusal) -> Iterator[Violation]:
     yield _at(error, wrong_type(_types(error.validator_value), error.instance, secret=_is_secret(error)))
 
 
-def _enum(error: ValidationError) -> Iterator[Violation]:
+def _enum(error: Refusal) -> Iterator[Violation]:
     data = error.instance
     choices = [choice if isinstance(choice, str) else shown(choice) for choice in error.validator_value]
     guess = near(data, choices) if isinstance(data, str) and len(data) > 2 else ""
@@ -72,32 +90,32 @@ def _enum(error: ValidationError) -> Iterator[Violation]:
     yield _at(error, f"{_words(error)} is not one of {', '.join(choices)}{hint}")
 
 
-def _const(error: ValidationError) -> Iterator[Violation]:
+def _const(error: Refusal) -> Iterator[Violation]:
     yield _at(error, f"{_words(error)} is not {shown(error.validator_value)}, the only value that is known here")
 
 
-def _required(error: ValidationError) -> Iterator[Violation]:
+def _required(error: Refusal) -> Iterator[Violation]:
     # The library reports each missing key, but names it in its message only.
     yield from (_at(error, "is missing", key) for key in error.validator_value if key not in error.instance)
 
 
-def _additional_properties(error: ValidationError) -> Iterator[Violation]:
+def _additional_properties(error: Refusal) -> Iterator[Violation]:
     known = list(_schema(error).get("properties", ()))
-    yield _at(error, did_you_mean(str(error.path[-1]), known, what="key"))
+    yield _at(error, did_you_mean(str(error.relative_path[-1]), known, what="key"))
 
 
-def _unique_items(error: ValidationError) -> Iterator[Violation]:
-    yield _at(error, f"{shown(error.instance[error.path[-1]])} is in the list twice")
+def _unique_items(error: Refusal) -> Iterator[Violation]:
+    yield _at(error, f"{shown(error.instance[error.relative_path[-1]])} is in the list twice")
 
 
-def _pattern(error: ValidationError) -> Iterator[Violation]:
+def _pattern(error: Refusal) -> Iterator[Violation]:
     examples = _schema(error).get("examples")
     form = f"write it like {listed(map(str, examples))}" if examples else f"it has to match {error.validator_value}"
     empty = not error.instance.strip()
     yield _at(error, "must not be empty" if empty else f"{_words(error)} is not of the right form: {form}")
 
 
-def _one_of(error: ValidationError) -> Iterator[Violation]:
+def _one_of(error: Refusal) -> Iterator[Violation]:
     forms = error.validator_value
     if all(isinstance(form, dict) and form.keys() == {"required"} for form in forms):
         choices = (" with ".join(form["required"]) for form in forms)
@@ -108,11 +126,11 @@ def _one_of(error: ValidationError) -> Iterator[Violation]:
         yield _at(error, f"{_words(error)} has more than one of the forms that are known here")
 
 
-def _any_of(error: ValidationError) -> Iterator[Violation]:
+def _any_of(error: Refusal) -> Iterator[Violation]:
     """Of several forms explain the one that was meant: the only one that is for such a value."""
     refusals = [inner for inner in error.context if not inner.relative_path and inner.validator in _REFUSING]
-    refused = {inner.schema_path[0] for inner in refusals}
-    meant = [inner for inner in error.context if inner.schema_path[0] not in refused]
+    refused = {inner.relative_schema_path[0] for inner in refusals}
+    meant = [inner for inner in error.context if inner.relative_schema_path[0] not in refused]
     if len(refused) == len(error.validator_value) - 1:
         for inner in meant:
             yield from worded(inner)
@@ -127,20 +145,20 @@ _REFUSING = ("type", "enum", "const", None)  # None: the schema `false`
 
 
 def _size(message: str) -> Wording:
-    def word(error: ValidationError) -> Iterator[Violation]:
+    def word(error: Refusal) -> Iterator[Violation]:
         yield _at(error, message.format(error.validator_value) if error.instance else "must not be empty")
 
     return word
 
 
 def _bound(message: str) -> Wording:
-    def word(error: ValidationError) -> Iterator[Violation]:
+    def word(error: Refusal) -> Iterator[Violation]:
         yield _at(error, f"{_words(error)} {message.format(error.validator_value)}")
 
     return word
 
 
-def _other(error: ValidationError) -> Iterator[Violation]:
+def _other(error: Refusal) -> Iterator[Violation]:
     """Any other keyword: what the library says, without a secret, shortened and printable."""
     if error.validator is None:  # the schema is `false`
         yield _at(error, "is not allowed here")
@@ -150,8 +168,6 @@ def _other(error: ValidationError) -> Iterator[Violation]:
         message = error.message.replace(repr(error.instance), shown(error.instance), 1)
         yield _at(error, shorten(message, limit=MAX_FOREIGN))
 
-
-Wording: TypeAlias = "Callable[[ValidationError], Iterator[Violation]]"
 
 WORDED: dict[str, Wording] = {
     "type": _type,

@@ -10,7 +10,7 @@ from typing import Any
 
 from cdbctl.errors import DefinitionError, Problem
 from cdbctl.load.document import Document, read_document
-from cdbctl.load.schema import conforms, packaged_schema
+from cdbctl.load.schema import add_problems, conforms, packaged_schema
 from cdbctl.load.wording import shown
 from cdbctl.model.check import Waiver
 
@@ -26,7 +26,7 @@ def load_waivers(path: Path, *, shown_path: str | None = None) -> tuple[Waiver, 
     document = read_document(path, file=file, problems=problems)
     if document is not None:
         conforms(document, packaged_schema("waivers"), problems=problems, data=document.data)
-        problems += _impossible_days(document)
+        add_problems(document, _impossible_days(document), problems=problems)
     if document is None or problems:
         raise DefinitionError(problems)
     return tuple(_waiver(document, index, data) for index, data in enumerate(document.data["waivers"]))

@@ -16,15 +16,9 @@ from cdbctl.model.report import Report
 from cdbctl.model.run_folder import REPORT_SCHEMA
 from cdbctl.model.runtime import HealthFacts
 from cdbctl.model.snapshot import EarlierFinding, Snapshot
-from cdbctl.render.rows import (
-    MetricRow,
-    ServiceRow,
-    clock_offsets,
-    closed,
-    digest,
-    metric_rows,
-    service_rows,
-)
+from cdbctl.render.metric_rows import MetricRow, metric_rows
+from cdbctl.render.rows import clock_offsets, closed, digest
+from cdbctl.render.service_rows import ServiceRow, service_rows
 from cdbctl.render.text import make_visible
 
 EXIT_STATUSES = {

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 from cdbctl.model.finding import Status, Verdict
 from cdbctl.model.reading import Observed
 from cdbctl.model.report import Report
-from cdbctl.render.rows import (
-    Cause,
-    counted,
-    coverage_sentence,
-    health_sentence,
-    service_rows,
-    tally,
-    top_findings,
-)
+from cdbctl.render.rows import Cause, counted, coverage_sentence, tally, top_findings
+from cdbctl.render.service_rows import health_sentence, service_rows
 from cdbctl.render.text import ascii_only, one_line, shortened
 from cdbctl.render.words import both, duration, tag
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from cdbctl.assess import assess, judge
 from cdbctl.assess.stages import Flow
 from cdbctl.model.finding import Finding
+from cdbctl.model.runtime import ServiceState
 from cdbctl.model.snapshot import Snapshot
 from tests.assess import snapshots
 from tests.assess.cases import waiver
@@ -85,3 +86,21 @@ def test_two_faults_at_once_keep_two_voices() -> None:
         ("services.restarts", "cdb_regime"),
         ("services.healthy-but-erroring", "cdb_signal"),
     }
+
+
+def test_a_dead_server_also_explains_late_pages_and_errors_elsewhere() -> None:
+    hurt = snapshots.with_service(healthy(), "cdb_redis", state=ServiceState.PAUSED)
+    hurt = snapshots.with_dead_pages(hurt, "cdb_db_writer", "no answer within 2 s")
+    hurt = snapshots.with_log(hurt, "cdb_regime", snapshots.log(snapshots.group("[ERROR] gone", count=900)))
+    assert hurt.redis is not None
+    hurt = replace(hurt, redis=snapshots.unavailable(hurt.redis, "no answer within 2 s"))
+    judged = judge(hurt, assess(hurt))
+    roots = [(item.check, item.subject) for item in judged.findings if item.caused_by is None]
+    assert roots == [("services.running", "cdb_redis")]
+
+
+def test_a_health_page_that_does_not_answer_speaks_for_what_needs_its_answer() -> None:
+    hurt = snapshots.with_dead_pages(healthy(), "cdb_db_writer")
+    page = found(hurt, "services.healthy", "cdb_db_writer")
+    assert page.caused_by is None
+    assert found(hurt, "services.healthy-but-erroring", "cdb_db_writer").caused_by == page.fingerprint

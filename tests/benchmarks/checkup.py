@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cdbctl import demo
 from cdbctl.archive import load_snapshot
 from cdbctl.demo.faults import Fault
+from cdbctl.demo.lifecycle import down, up
 from tests.benchmarks.measure import Result, at_most
 
 RUNS = 7
@@ -23,12 +23,12 @@ def run() -> Iterator[Result]:
     """The whole process, interpreter start included, beside its slowest source."""
     with tempfile.TemporaryDirectory(prefix="cdbctl-bench-") as folder:
         root = Path(folder) / "demo"
-        demo.up(root, Fault.MISSING_TABLE, lambda _: None)
+        up(root, Fault.MISSING_TABLE)
         try:
             once(root)
             measured = [once(root) for _ in range(RUNS)]
         finally:
-            demo.down(root)
+            down(root)
     whole = statistics.median(whole for whole, _, _ in measured)
     slowest = statistics.median(slowest for _, slowest, _ in measured)
     name = measured[-1][2]

@@ -175,12 +175,12 @@ def test_of_hundreds_of_days_only_the_newest_is_listed(tmp_path: Path, monkeypat
             exist_ok=True
         )
     listed: list[Path] = []
-    real = Path.glob
+    real = Path.iterdir
 
-    def glob(folder: Path, pattern: str) -> Iterator[Path]:
+    def iterdir(folder: Path) -> Iterator[Path]:
         listed.append(folder)
-        return real(folder, pattern)
+        return iter(list(real(folder)))
 
-    monkeypatch.setattr(Path, "glob", glob)
+    monkeypatch.setattr(Path, "iterdir", iterdir)
     assert earlier(tmp_path).verdict == "FAIL"
-    assert len(listed) == 1
+    assert len(listed) == 2

@@ -126,6 +126,13 @@ def test_private_keys_are_replaced_over_many_lines(newline: str) -> None:
     assert redacted.endswith("next line")
 
 
+def test_a_private_key_that_was_cut_takes_nothing_of_the_next_lines_with_it() -> None:
+    text = "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\n9cV1\n   line 12:\nordinary text\n"
+    redacted = Redactor({}, key=KEY).text(text)
+    assert "9cV1" not in redacted
+    assert redacted.endswith("\n   line 12:\nordinary text\n")
+
+
 class TestKnownSecrets:
     SECRET = 'p@ss w/ö"rd&1'
 

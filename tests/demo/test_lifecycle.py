@@ -20,11 +20,14 @@ import psutil
 import pytest
 
 import cdbctl
-from cdbctl.demo import Demo, Fault, down, lifecycle, status, up
+from cdbctl.demo import lifecycle
 from cdbctl.demo.bootstrap import connect
+from cdbctl.demo.faults import Fault
+from cdbctl.demo.lifecycle import Demo, down, up
 from cdbctl.demo.places import Places, places_of
 from cdbctl.demo.ports import choose_ports
 from cdbctl.demo.processes import processes_of
+from cdbctl.demo.state import status
 from cdbctl.errors import CdbctlError
 from tests.demo.leftovers import left_of, shared_memory, shared_memory_of
 

@@ -195,10 +195,10 @@ class TestFaults:
         assert log.endswith("ZeroDivisionError: float division by zero\n")
 
     def test_a_stalled_feed_stays_healthy_and_says_nothing(self, faulty: Pipeline) -> None:
-        until(lambda: faulty.log("ws").count("published market_data") == 20)
+        until(lambda: faulty.log("ws").count("published market_data") == 32)
         before = faulty.metrics("ws")
         time.sleep(0.8)  # silence can only be waited for: three ticks would have come
-        assert faulty.log("ws").count("published market_data") == 20
+        assert faulty.log("ws").count("published market_data") == 32
         assert faulty.metrics("ws") == before
         assert faulty.page("ws", "/health") == (200, "ok")
 

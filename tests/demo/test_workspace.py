@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cdbctl.demo import Fault, requirements, status, up
+from cdbctl.demo import requirements
+from cdbctl.demo.faults import Fault
+from cdbctl.demo.lifecycle import up
 from cdbctl.demo.places import Places, is_ours, make_runtime, places_of, remember_runtime, remove_runtime
 from cdbctl.demo.programs import PROGRAMS
+from cdbctl.demo.state import status
 from cdbctl.demo.workspace import MARKER, claim, describe, prepare
 from cdbctl.errors import CdbctlError
 from cdbctl.settings import load_settings

@@ -15,8 +15,9 @@ from typing import Any
 
 import psutil
 
-from cdbctl import demo
-from cdbctl.demo import Fault, supervision
+from cdbctl.demo import supervision
+from cdbctl.demo.faults import Fault
+from cdbctl.demo.lifecycle import down, up
 from cdbctl.demo.places import places_of
 
 Report = dict[str, Any]
@@ -95,11 +96,11 @@ class Stack:
 @contextmanager
 def running(root: Path, fault: Fault) -> Iterator[Stack]:
     """A demo stack that is gone afterwards."""
-    demo.up(root, fault)
+    up(root, fault)
     try:
         yield Stack(root)
     finally:
-        demo.down(root)
+        down(root)
 
 
 def cdbctl(*arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> CheckUp:

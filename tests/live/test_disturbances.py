@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cdbctl.demo import Fault
+from cdbctl.demo.faults import Fault
 from tests.live.stack import CheckUp, Stack, cdbctl, finding, running, wait_until
 
 pytestmark = pytest.mark.live

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from cdbctl.demo import Fault
-from cdbctl.demo.faults import EXPECTED
+from cdbctl.demo.faults import EXPECTED, Fault
 from tests.live.stack import Report, cdbctl, running, top
 
 pytestmark = pytest.mark.live

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cdbctl.demo import Fault
+from cdbctl.demo.faults import Fault
 from tests.live.stack import CheckUp, Stack, cdbctl, running, top
 
 pytestmark = pytest.mark.live

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -224,6 +225,27 @@ checks:
     def test_a_file_that_holds_no_check(self, tmp_path: Path, text: str) -> None:
         (problem,) = problems(tmp_path, a=text)
         assert problem.endswith("not a mapping")
+
+    @pytest.mark.parametrize("change", [{"rule": '""'}, {"subject": '""'}, {"params": "{levels: .inf}"}])
+    def test_one_mistake_is_told_once(self, tmp_path: Path, change: dict[str, str]) -> None:
+        assert len(problems(tmp_path, a=check(**change))) == 1
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"checks: [{'1,' * 90_000}]",
+            f"checks: [{'{},' * 90_000}]",
+            check(subject=f"[{'1,' * 90_000}]"),
+            check(subject=f"[{','.join(f'cdb_{number}' for number in range(90_000))}]"),
+        ],
+        ids=["numbers", "empty-checks", "subjects-of-a-wrong-type", "unknown-services"],
+    )
+    def test_thousands_of_mistakes_in_a_file_end_soon(self, tmp_path: Path, text: str) -> None:
+        started = time.monotonic()
+        found = problems(tmp_path, a=text, b="checks: 5\n")
+        assert time.monotonic() - started < 10
+        assert len(found) == 102
+        assert "checks/a.yaml:1: has more problems than the 100 that are listed" in found
 
     def test_the_list_is_checked_too(self, tmp_path: Path) -> None:
         assert problems(tmp_path, a="checks: []\n", b="checks: 5\n", c="chekcs: 1\nchecks: [5]\n") == [

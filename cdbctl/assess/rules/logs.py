@@ -43,7 +43,7 @@ def _each_log(check: Check, snapshot: Snapshot, judge: LogJudge) -> Iterator[Fin
 
 ERROR_RATE = schema(
     max_per_minute=number("errors per minute that are still normal", 0.5),
-    min_errors=whole("fewer errors than this are not a rate yet", 2, minimum=1),
+    min_errors=whole("fewer errors than this are not a rate yet", 3, minimum=1),
 )
 
 

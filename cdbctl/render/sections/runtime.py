@@ -6,7 +6,7 @@ from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.runtime import Health
 from cdbctl.render.md import inline, paragraphs, table
-from cdbctl.render.rows import ServiceRow, health_sentence, service_rows
+from cdbctl.render.service_rows import ServiceRow, health_sentence, service_rows
 from cdbctl.render.words import NONE, clock, count, duration, percent, size, tag
 
 

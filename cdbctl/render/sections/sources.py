@@ -11,7 +11,8 @@ from cdbctl.model.redis import RedisFacts, StreamFacts
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
 from cdbctl.render.md import inline, paragraphs, table
-from cdbctl.render.rows import MetricRow, clock_offsets, metric_rows
+from cdbctl.render.metric_rows import MetricRow, metric_rows
+from cdbctl.render.rows import clock_offsets
 from cdbctl.render.words import NONE, clock, count, duration, number, percent, size, utc
 
 

@@ -28,7 +28,7 @@ def title(report: Report) -> list[str]:
             f"- **Runtime:** {_runtime(snapshot)}",
             f"- **Agent:** {inline(snapshot.agent)}; tool: cdbctl {inline(snapshot.tool_version)}",
         ],
-        [f"> **Note:** {inline(note)}" for note in snapshot.notes],
+        *([f"> **Note:** {inline(note)}"] for note in snapshot.notes),
     )
 
 

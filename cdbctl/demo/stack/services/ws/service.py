@@ -17,7 +17,7 @@ from services.common.stop import Stop
 SYMBOL = "BTCUSDT"
 FIRST_PRICE = 70_467.00
 TICK_SECONDS = 0.25
-TICKS_BEFORE_STALL = 20
+TICKS_BEFORE_STALL = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""Who needs whom, as the checks declare it: what the links between findings are decided by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cdbctl.assess.params import Params, schema, text
+from cdbctl.assess.stages import CONTINUITY, Flow
+from cdbctl.model.check import Check
+from cdbctl.model.finding import Finding
+from cdbctl.model.reading import Unavailable
+from cdbctl.model.snapshot import Snapshot
+
+REACHABLE = ("database.reachable", "redis.reachable")
+DECISIONS = "pipeline.decisions"
+ACTIVITY = (CONTINUITY, DECISIONS, "metric.value", "metric.increase", "logs.freshness", "database.freshness")
+"""What shows that work is done: it stops when work does not arrive."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What is known about who needs whom. Nothing here is measured; the checks declare it."""
+
+    snapshot: Snapshot
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The stages of the pipeline."""
+        return Flow.of(self.snapshot.checks)
+
+    @cached_property
+    def checks(self) -> dict[str, Check]:
+        """The checks by id."""
+        return {check.id: check for check in self.snapshot.checks}
+
+    @cached_property
+    def servers(self) -> frozenset[str]:
+        """The services that run the database and Redis, as the reachability checks name them."""
+        return frozenset(
+            name for check in self.snapshot.checks if check.rule in REACHABLE and (name := service_param(check))
+        )
+
+    @cached_property
+    def silent_sources(self) -> frozenset[str]:
+        """The evidence ids of the sources that did not answer."""
+        readings = self.snapshot.readings()
+        return frozenset(item.evidence.id for item in readings if isinstance(item, Unavailable))
+
+    def home(self, finding: Finding) -> str | None:
+        """The service that a finding is about, or whose work it shows."""
+        stage = self.flow.stages.get(finding.subject) if finding.rule == CONTINUITY else None
+        if stage:
+            return stage.service
+        check = self.checks.get(finding.check)
+        named = service_param(check) if check else ""
+        if named and finding.rule not in REACHABLE:
+            return named
+        name = finding.subject.partition("/")[0]
+        return name if self.snapshot.service(name) else None
+
+    def is_own_code(self, finding: Finding) -> bool:
+        """Whether the service keeps its code in the repository; the log of a server only echoes its clients."""
+        service = self.snapshot.service(self.home(finding) or "")
+        return service is not None and service.source_folder is not None
+
+    def runs(self, finding: Finding) -> str | None:
+        """The service that runs the server which a reachability check asks."""
+        check = self.checks.get(finding.check)
+        return (service_param(check) or None) if check else None
+
+    def starves(self, service: str, finding: Finding) -> bool:
+        """Whether a finding shows work that lives on the work of a service, its own work included."""
+        if finding.rule not in ACTIVITY:
+            return False
+        if finding.rule == CONTINUITY:
+            return self.flow.feeds_stage(service, finding.subject)
+        home = self.home(finding)
+        return home is not None and (home == service or self.flow.feeds_service(service, home))
+
+    def rank(self, finding: Finding) -> tuple[int, int]:
+        """Where a finding can stand in a chain of causes: only what ranks lower can explain it."""
+        server = self.home(finding) in self.servers
+        match finding.rule:
+            case "service.state" | "service.restarts":
+                crash = finding.rule == "service.restarts"
+                return (0 if server else 3, 0 if crash else 1)
+            case "database.reachable" | "redis.reachable":
+                return 1, 0
+            case "logs.signature":
+                return (2 if missing_relation_of(finding) else 5), 0 if self.is_own_code(finding) else 1
+            case "metric.contradiction":
+                return 4, 0
+            case "service.health":
+                return 5, 2
+            case "service.healthy-but-erroring":
+                return 6, 0
+            case "pipeline.continuity":
+                return 7, 2 * self.flow.depth(finding.subject)
+            case "pipeline.decisions":
+                depths = [self.flow.depth(name) for name in self.flow.stages_of_service(self.home(finding) or "")]
+                return 7, 2 * max(depths, default=0) + 1
+            case _:
+                return 8, 0
+
+
+def service_param(check: Check) -> str:
+    """The service that a check names as responsible; empty when it names none."""
+    return Params(check.params, schema(service=text("a service"))).text("service")
+
+
+def missing_relation_of(finding: Finding) -> str | None:
+    """The relation that a signature says is not there."""
+    undefined = finding.details.get("sqlstate") == "42P01" or finding.details.get("kind") == "undefined_table"
+    relation = finding.details.get("relation")
+    return relation if undefined and isinstance(relation, str) else None

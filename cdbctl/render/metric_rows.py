@@ -1,0 +1,73 @@
+"""The metrics that checks ask for, as every form of the report shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cdbctl.model.check import Check
+from cdbctl.model.metrics import MetricsPage, MetricState, Series
+from cdbctl.model.reading import Reading, Unavailable
+from cdbctl.model.snapshot import Snapshot
+
+_COUNTER_ENDINGS = ("_total", "_count", "_sum", "_bucket")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A metric that a check asks for, over all series of that name on the page of one service."""
+
+    name: str
+    service: str
+    state: MetricState
+    value: float | None
+    increase: float | None
+    """Between the two scrapes; None for a gauge, and where a series was not there in both."""
+    apart_seconds: float
+    evidence: str
+
+
+def metric_rows(snapshot: Snapshot) -> list[MetricRow]:
+    """Every metric that a check names, on the page of the service that exports it."""
+    wanted = dict.fromkeys(pair for check in snapshot.checks for pair in _metrics_of(check))
+    rows = (_metric_row(name, service, snapshot.metrics.get(service)) for service, name in wanted)
+    return [row for row in rows if row is not None]
+
+
+def _metrics_of(check: Check) -> Iterator[tuple[str, str]]:
+    """(service, metric): a subject ``service/metric``, or a parameter ``metric`` and a service as the subject."""
+    named = check.params.get("metric")
+    for subject in check.subjects:
+        service, slash, metric = subject.partition("/")
+        if isinstance(named, str):
+            yield service, named
+        elif slash and check.rule.startswith("metric."):
+            yield service, metric
+
+
+def _metric_row(name: str, service: str, reading: Reading[MetricsPage] | None) -> MetricRow | None:
+    if reading is None:
+        return None
+    if isinstance(reading, Unavailable):
+        return MetricRow(name, service, MetricState.TARGET_DOWN, None, None, 0.0, reading.evidence.id)
+    page = reading.value
+    series = [item for item in page.series if item.name == name]
+    if not series:
+        return MetricRow(name, service, MetricState.NEVER_SEEN, None, None, page.apart_seconds, reading.evidence.id)
+    value = sum(item.value for item in series)
+    grows = name.endswith(_COUNTER_ENDINGS) and page.apart_seconds > 0 and not any(s.earlier is None for s in series)
+    return MetricRow(
+        name=name,
+        service=service,
+        state=MetricState.ZERO if value == 0 else MetricState.VALUE,
+        value=value,
+        increase=sum(map(_growth, series)) if grows else None,
+        apart_seconds=page.apart_seconds,
+        evidence=reading.evidence.id,
+    )
+
+
+def _growth(series: Series) -> float:
+    """What a counter gained; one that became smaller began anew with its process."""
+    earlier = series.earlier or 0.0
+    return series.value if series.value < earlier else series.value - earlier
