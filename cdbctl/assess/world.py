@@ -47,8 +47,19 @@ class World:
         readings = self.snapshot.readings()
         return frozenset(item.evidence.id for item in readings if isinstance(item, Unavailable))
 
+    @cached_property
+    def _homes(self) -> dict[tuple[str, str], str | None]:
+        """Every pair of findings asks for their homes."""
+        return {}
+
     def home(self, finding: Finding) -> str | None:
         """The service that a finding is about, or whose work it shows."""
+        place = (finding.check, finding.subject)
+        if place not in self._homes:
+            self._homes[place] = self._find_home(finding)
+        return self._homes[place]
+
+    def _find_home(self, finding: Finding) -> str | None:
         stage = self.flow.stages.get(finding.subject) if finding.rule == CONTINUITY else None
         if stage:
             return stage.service

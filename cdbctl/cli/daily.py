@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -70,6 +71,14 @@ class Run:
     """Where it is stored; None when it is not."""
     unstored: CdbctlError | None = None
     """Why it could not be stored although it should be."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What was rendered for the stored files, by file name."""
+
+    def text(self, output_format: Format) -> str:
+        """The report in one format, rendered once."""
+        from cdbctl.daily import RENDERERS
+
+        return self.texts.get(f"report.{output_format}") or RENDERERS[output_format](self.report)
 
     def status(self, fail_on: FailOn) -> ExitStatus:
         """The exit status of the whole command."""
@@ -129,22 +138,21 @@ def store(report: Report, reports: Path, unwritable: str | None) -> Run:
             next_step="make the folder writable, or name another one with --out",
         )  # fmt: skip
         return Run(report, None, error)
+    rendered = texts(report)
     try:
-        return Run(report, archive.store(reports, report=report, texts=texts(report)))
+        return Run(report, archive.store(reports, report=report, texts=rendered), texts=rendered)
     except CdbctlError as error:
-        return Run(report, None, error)
+        return Run(report, None, error, texts=rendered)
 
 
 def show(run: Run, output_format: Format | None) -> None:
     """Print what was asked for; without a stored report the whole of it goes to stdout."""
-    from cdbctl.daily import RENDERERS
-
     if run.unstored is not None:
         complain(run.unstored)
     if output_format is not None:
-        say(_for_console(RENDERERS[output_format](run.report), output_format))
+        say(_for_console(run.text(output_format), output_format))
     elif run.unstored is not None:
-        say(RENDERERS["md"](run.report))
+        say(run.text(Format.MD))
     else:
         say(_summary(run.report))
         if run.folder is not None:

@@ -14,6 +14,9 @@ from cdbctl.model.reading import Evidence, Observed, Reading, Unavailable
 
 T = TypeVar("T")
 
+HEAD_START_SECONDS = 0.15
+"""For the first look of those that look twice: side by side with everything else it would come late."""
+
 
 class NoAnswer(Exception):
     """A source could not be read; the reason and the remedy are for a person."""
@@ -42,6 +45,8 @@ class Job(Generic[T]):
     deadline_seconds: float
     read: Callable[[], Seen[T]]
     """Raises NoAnswer when the source does not answer."""
+    looks_twice: bool = False
+    """Whether it waits between two looks; then it starts first, and the others work while it waits."""
 
 
 def run_all(jobs: Sequence[Job[Any]]) -> Iterator[tuple[Job[Any], Reading[Any]]]:
@@ -51,23 +56,39 @@ def run_all(jobs: Sequence[Job[Any]]) -> Iterator[tuple[Job[Any], Reading[Any]]]
     source that never answers costs its deadline and nothing more.
     """
     arrived: SimpleQueue[tuple[Job[Any], Reading[Any]]] = SimpleQueue()
-    started = time.monotonic()
-    waiting = {job.key: job for job in jobs}
-    for job in jobs:
-        threading.Thread(target=lambda job=job: arrived.put((job, attempt(job))), daemon=True).start()
+    waiting: dict[str, tuple[Job[Any], float]] = {}
+    _start([job for job in jobs if job.looks_twice], arrived, waiting)
+    if waiting:
+        time.sleep(HEAD_START_SECONDS)
+    _start([job for job in jobs if not job.looks_twice], arrived, waiting)
     while waiting:
-        next_deadline = started + min(job.deadline_seconds for job in waiting.values())
+        next_deadline = min(started + job.deadline_seconds for job, started in waiting.values())
         try:
             job, reading = arrived.get(timeout=max(0.0, next_deadline - time.monotonic()))
         except Empty:
-            elapsed = time.monotonic() - started
-            late = [job for job in waiting.values() if job.deadline_seconds <= elapsed]
-            for job in late:
-                del waiting[job.key]
-                yield job, _gave_up(job, f"no answer within {job.deadline_seconds:g} s", "", elapsed)
+            yield from _late(waiting)
             continue
         if waiting.pop(job.key, None):
             yield job, reading
+
+
+def _start(
+    jobs: Sequence[Job[Any]],
+    arrived: SimpleQueue[tuple[Job[Any], Reading[Any]]],
+    waiting: dict[str, tuple[Job[Any], float]],
+) -> None:
+    for job in jobs:
+        waiting[job.key] = job, time.monotonic()
+        threading.Thread(target=lambda job=job: arrived.put((job, attempt(job))), daemon=True).start()
+
+
+def _late(waiting: dict[str, tuple[Job[Any], float]]) -> Iterator[tuple[Job[Any], Reading[Any]]]:
+    """Give up on every job whose deadline has passed."""
+    now = time.monotonic()
+    for job, started in list(waiting.values()):
+        if started + job.deadline_seconds <= now:
+            del waiting[job.key]
+            yield job, _gave_up(job, f"no answer within {job.deadline_seconds:g} s", "", now - started)
 
 
 def attempt(job: Job[T]) -> Reading[T]:

@@ -187,7 +187,7 @@ SIGNS: Mapping[Fault, tuple[Sign, ...]] = {
     Fault.STALLED_FEED: (
         *_FEED, *_ALLOCATION, *_TRADING,
         _metric(
-            "cdb_ws", "market_data_last_timestamp_seconds", lambda value: time.time() - value > STALE_SECONDS,
+            "cdb_ws", "market_data_last_timestamp_seconds", lambda value: 0 < value < time.time() - STALE_SECONDS,
             f"a feed that is {STALE_SECONDS:g} s old",
         ),
     ),

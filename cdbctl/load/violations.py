@@ -30,9 +30,9 @@ class Refusal(Protocol):
     schema: Any
     """The innermost one, which holds the keyword."""
     message: str
-    relative_path: Sequence[str | int]
+    path: Sequence[str | int]
     absolute_path: Sequence[str | int]
-    relative_schema_path: Sequence[str | int]
+    schema_path: Sequence[str | int]
     absolute_schema_path: Sequence[str | int]
     context: Sequence[Refusal]
     """Of ``anyOf`` and ``oneOf``: what each form refuses."""
@@ -101,11 +101,12 @@ def _required(error: Refusal) -> Iterator[Violation]:
 
 def _additional_properties(error: Refusal) -> Iterator[Violation]:
     known = list(_schema(error).get("properties", ()))
-    yield _at(error, did_you_mean(str(error.relative_path[-1]), known, what="key"))
+    yield _at(error, did_you_mean(str(error.path[-1]), known, what="key"))
 
 
 def _unique_items(error: Refusal) -> Iterator[Violation]:
-    yield _at(error, f"{shown(error.instance[error.relative_path[-1]])} is in the list twice")
+    item = "the value" if _is_secret(error) else shown(error.instance[error.path[-1]])
+    yield _at(error, f"{item} is in the list twice")
 
 
 def _pattern(error: Refusal) -> Iterator[Violation]:
@@ -128,20 +129,23 @@ def _one_of(error: Refusal) -> Iterator[Violation]:
 
 def _any_of(error: Refusal) -> Iterator[Violation]:
     """Of several forms explain the one that was meant: the only one that is for such a value."""
-    refusals = [inner for inner in error.context if not inner.relative_path and inner.validator in _REFUSING]
-    refused = {inner.relative_schema_path[0] for inner in refusals}
-    meant = [inner for inner in error.context if inner.relative_schema_path[0] not in refused]
-    if len(refused) == len(error.validator_value) - 1:
-        for inner in meant:
-            yield from worded(inner)
-    elif not meant and all(inner.validator == "type" for inner in refusals):
+    refusals = [inner for inner in error.context if inner.validator in ("type", "enum", "const") and not inner.path]
+    refused = {_form(inner) for inner in refusals}
+    meant = [index for index, form in enumerate(error.validator_value) if form is not False and index not in refused]
+    if len(meant) == 1:
+        for inner in error.context:
+            if _form(inner) == meant[0]:
+                yield from worded(inner)
+    elif refusals and not meant and all(inner.validator == "type" for inner in refusals):
         wanted = list(dict.fromkeys(name for inner in refusals for name in _types(inner.validator_value)))
         yield _at(error, wrong_type(wanted, error.instance, secret=_is_secret(error)))
     else:
         yield _at(error, f"{_words(error)} has none of the forms that are known here")
 
 
-_REFUSING = ("type", "enum", "const", None)  # None: the schema `false`
+def _form(inner: Refusal) -> str | int | None:
+    """Which form of several refuses the value; nothing names the form ``false``, which refuses each."""
+    return inner.schema_path[0] if inner.schema_path else None
 
 
 def _size(message: str) -> Wording:

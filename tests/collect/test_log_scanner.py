@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdbctl.collect.log_scanner import LINE_BYTES
+from cdbctl.collect.logs.scanner import LINE_BYTES
 from cdbctl.model.logs import Level, LogFacts
 from tests.collect.log_samples import SINCE, UNTIL, line, lines, scan
 

@@ -14,8 +14,8 @@ import pytest
 
 from cdbctl.collect import logs
 from cdbctl.collect.attempt import NoAnswer
-from cdbctl.collect.log_files import LogFile, open_log
-from cdbctl.collect.log_scanner import Scanner
+from cdbctl.collect.logs.files import LogFile, open_log
+from cdbctl.collect.logs.scanner import Scanner
 from cdbctl.model.snapshot import Window
 from tests.collect.log_samples import SINCE, UNTIL, WINDOW, line, lines, read, service
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdbctl.collect.masking import SHOWN_CHARACTERS, mask, shorten
+from cdbctl.collect.logs.masking import SHOWN_CHARACTERS, mask, shorten
 
 MASKED = {
     "at 2026-02-09 08:00:48,062 it": "at <time> it",

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cdbctl.collect.signatures import KNOWN, exception_line, recognise
+from cdbctl.collect.logs.signatures import KNOWN, exception_line, recognise
 from cdbctl.sql.server import Scratch
 
 KEYS = {

@@ -20,7 +20,7 @@ import pytest
 from cdbctl.collect.attempt import NoAnswer, Seen
 from cdbctl.collect.runtime import Runtime
 from cdbctl.collect.supervisord import Supervisord
-from cdbctl.collect.supervisord_rpc import Rpc, address
+from cdbctl.collect.supervisord.rpc import Rpc, address
 from cdbctl.collect.wire import Deadline
 from cdbctl.model.runtime import RuntimeFacts, ServiceFacts, ServiceState
 from cdbctl.model.snapshot import Window
@@ -178,7 +178,7 @@ def test_the_evidence_is_a_table_with_its_notes(calm: Daemon) -> None:
 
 def test_the_pids_of_another_machine_mean_nothing(calm: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     # A name of this machine that is not plainly loopback stands for another machine.
-    monkeypatch.setattr("cdbctl.collect.supervisord_rpc.Address.local", False)
+    monkeypatch.setattr("cdbctl.collect.supervisord.rpc.Address.local", False)
     seen = calm.look("cdb_risk")
     risk = seen.value.service("cdb_risk")
     assert risk is not None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdbctl.collect.supervisord_journal import (
+from cdbctl.collect.supervisord.journal import (
     Count,
     Program,
     count,

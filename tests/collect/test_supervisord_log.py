@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cdbctl.collect.supervisord_log import LogUnreadableError, read_tail
+from cdbctl.collect.supervisord.log import LogUnreadableError, read_tail
 
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 

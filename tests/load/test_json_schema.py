@@ -151,6 +151,7 @@ class TestOneMistake:
         (message,) = messages({**schema, "writeOnly": True}, "hunter2")
         assert message.startswith("the value ")
         assert "hunter2" not in message
+        assert messages({"uniqueItems": True, "writeOnly": True}, ["a", "a"]) == ["the value is in the list twice"]
 
 
 class TestLargeData:
@@ -253,6 +254,8 @@ SCHEMAS = st.recursive(LEAVES, wider, max_leaves=6).map(
 @example({"uniqueItems": True}, [1, True])
 @example({"uniqueItems": True}, [{"a": 1, "b": [0]}, {"b": [0.0], "a": 1}])
 @example({"oneOf": [{"type": "integer"}, {"type": "number"}]}, 1)
+@example({"anyOf": [False]}, 1)
+@example({"anyOf": [False, {"type": "string"}]}, 1)
 def test_whatever_is_wrong_is_told_and_nothing_else(schema: Schema, data: object) -> None:
     told = messages(schema, data)
     assert (told == []) is Draft202012Validator(schema).is_valid(data)

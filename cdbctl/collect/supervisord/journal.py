@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from cdbctl.collect.supervisord_log import local_time
+from cdbctl.collect.supervisord.log import local_time
 from cdbctl.model.runtime import Restart
 from cdbctl.model.snapshot import Window
 

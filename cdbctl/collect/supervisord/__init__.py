@@ -11,10 +11,10 @@ from pathlib import Path
 
 from cdbctl.collect.attempt import Seen
 from cdbctl.collect.processes import Daemon, Look, cpu_percent, find_daemon, look
-from cdbctl.collect.supervisord_answer import Answer, Info, ask_supervisord
-from cdbctl.collect.supervisord_history import History, read_history
-from cdbctl.collect.supervisord_rpc import Rpc, address
-from cdbctl.collect.supervisord_text import runtime_text
+from cdbctl.collect.supervisord.answer import Answer, Info, ask_supervisord
+from cdbctl.collect.supervisord.history import History, read_history
+from cdbctl.collect.supervisord.rpc import Rpc, address
+from cdbctl.collect.supervisord.text import runtime_text
 from cdbctl.collect.web import shown
 from cdbctl.collect.wire import Deadline
 from cdbctl.model.runtime import RuntimeFacts, ServiceFacts, ServiceState

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cdbctl.collect.masking import mask, shorten
-from cdbctl.collect.signatures import exception_line, recognise
+from cdbctl.collect.logs.masking import mask, shorten
+from cdbctl.collect.logs.signatures import exception_line, recognise
 from cdbctl.model.logs import Level, LogGroup, LogLine, Signature
 
 LINE_CHARACTERS = 4000

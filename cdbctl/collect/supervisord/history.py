@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from cdbctl.collect.attempt import NoAnswer
-from cdbctl.collect.supervisord_answer import Answer
-from cdbctl.collect.supervisord_journal import Count, count, machine_clock, measured_clock, read_journal
-from cdbctl.collect.supervisord_log import LogTail, LogUnreadableError, read_tail
-from cdbctl.collect.supervisord_rpc import Rpc
+from cdbctl.collect.supervisord.answer import Answer
+from cdbctl.collect.supervisord.journal import Count, count, machine_clock, measured_clock, read_journal
+from cdbctl.collect.supervisord.log import LogTail, LogUnreadableError, read_tail
+from cdbctl.collect.supervisord.rpc import Rpc
 from cdbctl.model.snapshot import Window
 
 _RPC_LOG_BYTES = 1024 * 1024

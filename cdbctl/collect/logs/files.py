@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cdbctl.collect.attempt import NoAnswer
-from cdbctl.collect.log_clock import Clock
-from cdbctl.collect.log_lines import LINE, head
+from cdbctl.collect.logs.clock import Clock
+from cdbctl.collect.logs.lines import LINE, head
 
 BLOCK = 256 * 1024
 _PROBE = 64 * 1024

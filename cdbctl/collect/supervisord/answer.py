@@ -10,8 +10,8 @@ from typing import Any
 from xmlrpc.client import Fault
 
 from cdbctl.collect.attempt import NoAnswer
-from cdbctl.collect.supervisord_journal import Program
-from cdbctl.collect.supervisord_rpc import Rpc
+from cdbctl.collect.supervisord.journal import Program
+from cdbctl.collect.supervisord.rpc import Rpc
 
 
 @dataclass(frozen=True, slots=True)

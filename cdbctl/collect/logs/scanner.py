@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from cdbctl.collect.log_clock import Clock
-from cdbctl.collect.log_groups import LINE_CHARACTERS, Groups, Message, decode
-from cdbctl.collect.log_lines import LINE, LOUD, QUIET_RUN, Head, head, is_traceback, quiet_levels
-from cdbctl.collect.masking import shorten
+from cdbctl.collect.logs.clock import Clock
+from cdbctl.collect.logs.groups import LINE_CHARACTERS, Groups, Message, decode
+from cdbctl.collect.logs.lines import LINE, LOUD, QUIET_RUN, Head, head, is_traceback, quiet_levels
+from cdbctl.collect.logs.masking import shorten
 from cdbctl.model.logs import Level, LogFacts, LogLine, LogWindow
 from cdbctl.model.snapshot import Window
 

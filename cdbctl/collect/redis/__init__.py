@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cdbctl.collect.attempt import NoAnswer, Seen
-from cdbctl.collect.redis_streams import read_streams
-from cdbctl.collect.redis_text import redis_text
+from cdbctl.collect.redis.streams import read_streams
+from cdbctl.collect.redis.text import redis_text
 from cdbctl.collect.web import shown
 from cdbctl.collect.wire import Deadline
 from cdbctl.model.needs import StreamQuestion

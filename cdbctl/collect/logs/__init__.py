@@ -10,10 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cdbctl.collect.attempt import NoAnswer, Seen
-from cdbctl.collect.log_clock import Clock
-from cdbctl.collect.log_files import BLOCK, Entry, LogFile, enter, open_log, packed_rotation
-from cdbctl.collect.log_scanner import Scanner
-from cdbctl.collect.log_text import log_text
+from cdbctl.collect.logs.clock import Clock
+from cdbctl.collect.logs.files import BLOCK, Entry, LogFile, enter, open_log, packed_rotation
+from cdbctl.collect.logs.scanner import Scanner
+from cdbctl.collect.logs.text import log_text
 from cdbctl.model.logs import LogFacts
 from cdbctl.model.snapshot import Window
 from cdbctl.model.stack import Service
