@@ -40,11 +40,13 @@ def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedF
         return
     from cdbctl.demo.lifecycle import up as start
 
-    running = start(root, fault, _progress)
-    show(running.root)
+    start(root, fault, _progress)
+    show(root)
     say(f"\nThe stack keeps running in {root}. Look on:\n")
     for command in ("daily-check", "demo status", "demo down"):
         say(f"  {called_as()} {command} --root {shlex.quote(str(root))}\n")
+    if called_as() != "cdbctl":
+        say(f"\nWhere the report says `cdbctl`, type `{called_as()}` in this checkout.\n")
 
 
 def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
