@@ -17,12 +17,12 @@ from cdbctl.demo.ports import PortTakenError, choose_ports
 from cdbctl.demo.processes import end_all, processes_of
 from cdbctl.demo.programs import POSTGRES, SERVERS, SERVICES
 from cdbctl.demo.requirements import Programs, find_programs
-from cdbctl.demo.segments import remove_segments
 from cdbctl.demo.settled import View, wait_for_servers, wait_until_settled
 from cdbctl.demo.stack_file import write_stack
 from cdbctl.demo.state import State, write_state
 from cdbctl.demo.workspace import claim, describe, is_workspace, prepare, require_workspace
 from cdbctl.errors import CdbctlError
+from cdbctl.sql.segments import remove_segment
 
 Progress = Callable[[str], None]
 
@@ -116,7 +116,7 @@ def _clean_up(places: Places, progress: Progress) -> bool:
         progress("taking down the demo that is there")
         _shut_down(places)
         end_all(places)
-        remove_segments(places)
+        remove_segment(places.postgres / "data")
         remove_runtime(places)
     return was_there
 

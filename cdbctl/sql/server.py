@@ -18,6 +18,7 @@ from typing import Any
 
 from cdbctl.errors import CdbctlError
 from cdbctl.sql.binaries import Account, Binaries, find_binaries, server_account
+from cdbctl.sql.segments import remove_segment
 
 PREFIX = "cdbctl-pg-"
 START_TIMEOUT_SECONDS = 20.0
@@ -25,7 +26,7 @@ STOP_TIMEOUT_SECONDS = 10.0
 FAST_AND_FORGETFUL = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 """Settings for a database whose loss costs nothing."""
 NO_SHARED_SEGMENTS = ("shared_memory_type=mmap", "dynamic_shared_memory_type=mmap")
-"""A killed server then leaves nothing behind outside its folder."""
+"""A killed server then leaves nothing big outside its folder; ``segments`` removes the small rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +114,30 @@ def scratch_server(major: int | None = None) -> Iterator[Scratch]:
 
 def sweep_orphans() -> None:
     """Stop the servers and remove the folders of scratch servers whose owner is gone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if _owner_is_gone(folder):
+            _end_server(folder / "data")
+            remove_segment(folder / "data")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _owner_is_gone(folder: Path) -> bool:
+    """Whether the run that made the folder has ended; a folder that does not say who made it is not ours."""
+    try:
+        owner = json.loads((folder / "owner.json").read_text(encoding="utf-8"))
+        return not _alive(owner["pid"], owner["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _end_server(data: Path) -> None:
     import psutil
 
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError, ValueError, KeyError, psutil.Error):
-            owner = json.loads((folder / "owner.json").read_text(encoding="utf-8"))
-            if _alive(owner["pid"], owner["started"]):
-                continue
-            pid = int((folder / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
-            server = psutil.Process(pid)
-            if str(folder / "data") in server.cmdline():
-                server.terminate()
-                server.wait(STOP_TIMEOUT_SECONDS)
-        with suppress(OSError, ValueError, KeyError):
-            owner = json.loads((folder / "owner.json").read_text(encoding="utf-8"))
-            if not _alive(owner["pid"], owner["started"]):
-                shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
+        server = psutil.Process(int((data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0]))
+        if str(data) in server.cmdline():
+            server.terminate()
+            server.wait(STOP_TIMEOUT_SECONDS)
 
 
 def free_port() -> int:

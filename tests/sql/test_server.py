@@ -17,10 +17,12 @@ import pytest
 from cdbctl.errors import CdbctlError
 from cdbctl.sql import binaries
 from cdbctl.sql.binaries import find_binaries, server_account
+from cdbctl.sql.segments import listed_segments, segment_of
 from cdbctl.sql.server import PREFIX, Scratch, scratch_server, sweep_orphans
 
 START_AND_HANG = """
 import time
+from cdbctl.sql.segments import listed_segments, segment_of
 from cdbctl.sql.server import scratch_server
 with scratch_server() as server:
     print(server.folder, flush=True)
@@ -72,6 +74,28 @@ def test_a_server_whose_owner_was_killed_is_swept_by_the_next_run() -> None:
     sweep_orphans()
     assert not folder.exists()
     assert not server.is_running()
+
+
+@pytest.mark.live
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lists the segments")
+def test_a_server_that_was_killed_too_leaves_no_shared_memory() -> None:
+    owner = subprocess.Popen([sys.executable, "-c", START_AND_HANG], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    folder = Path(owner.stdout.readline().strip())
+    server = psutil.Process(int((folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]))
+    segment = segment_of(folder / "data")
+    assert segment is not None
+    assert segment in {(key, identifier) for key, identifier, _ in listed_segments()}
+    family = [server, *server.children(recursive=True)]
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family, timeout=10)
+    sweep_orphans()
+    assert not folder.exists()
+    assert segment not in {(key, identifier) for key, identifier, _ in listed_segments()}
 
 
 def test_the_folder_of_a_living_owner_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
