@@ -199,12 +199,13 @@ def known_secret_values(settings: Settings) -> dict[str, str]:
     same stack, and services print them.
     """
     found: dict[str, str] = {}
-    for name, source in (("database-password", settings.database), ("redis-password", settings.redis)):
-        if source is None or source.password is None:
-            continue
+    sources = {"database-password": settings.database, "redis-password": settings.redis}
+    secrets = {name: source.password for name, source in sources.items() if source and source.password}
+    for name, secret in secrets.items():
         with suppress(SecretMissing):
-            found[name] = source.password.read(settings.root)
-        for file, value in _beside(settings.root, source.password):
+            found[name] = secret.read(settings.root)
+    for secret in secrets.values():
+        for file, value in _beside(settings.root, secret):
             if value not in found.values():
                 found[f"secret-{file}"] = value
     return found

@@ -58,7 +58,7 @@ def _next_step(answer: Verdict, roots: Sequence[Finding], snapshot: Snapshot) ->
     if not snapshot.checks:
         return NextStep("Declare what is expected: no check is declared", command(snapshot, "check", "list"))
     if answer is Verdict.PASS or not roots:
-        return NextStep("Nothing to do. The next check-up", again)
+        return NextStep("Nothing to do. Look again tomorrow", again)
     worst = roots[0]
     if worst.fix is None:
         return NextStep(worst.title, explain(snapshot, worst.check))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from cdbctl.assess.units import clock, duration, plural
+from cdbctl.assess.units import between, clock, duration, plural
 from cdbctl.model.logs import Level, LogFacts, LogGroup
 
 BAD_LEVELS = (Level.ERROR, Level.CRITICAL)
@@ -50,10 +50,7 @@ def span(groups: Iterable[LogGroup]) -> Span:
 
 def covered_seconds(facts: LogFacts) -> float:
     """The time that the lines which were read stand for: the basis of every rate, at least one second."""
-    window = facts.window
-    proven = window.complete and window.reaches_back
-    since = window.since if proven or window.first_at is None else max(window.since, window.first_at)
-    return max(1.0, (window.until - since).total_seconds())
+    return facts.window.covered_seconds
 
 
 def proof(facts: LogFacts) -> str:
@@ -72,11 +69,13 @@ def live_errors(facts: LogFacts) -> int:
 
 
 def story(errors: Span, facts: LogFacts) -> str:
-    """``812 times in 60 min (13.5/min), every 4.4 s on average, from … to …``."""
+    """``812 times in 60 min (13.5/min), every 4.4 s on average, from … to … UTC``; one event has no rate."""
     seconds = covered_seconds(facts)
+    if errors.count == 1:
+        return f"once in {duration(seconds)}, at {clock(errors.first_at)}"
     words = f"{plural(errors.count, 'time')} in {duration(seconds)} ({errors.count * 60 / seconds:.3g}/min)"
     if errors.interval_seconds:
         words += f", every {duration(errors.interval_seconds)} on average"
     if errors.first_at and errors.last_at:
-        words += f", from {clock(errors.first_at)} to {clock(errors.last_at)}"
+        words += f", {between(errors.first_at, errors.last_at)}"
     return words

@@ -73,21 +73,27 @@ def _in_group(group: str) -> Belongs:
 def _row(name: str, about: Sequence[Finding], by_fingerprint: Mapping[str, Finding]) -> MatrixRow:
     bad = [finding for finding in worst_first(about) if finding.status is not Status.OK and not is_accepted(finding)]
     if not bad:
-        return MatrixRow(name, Status.OK, _well(about), _evidence(about), "none")
+        words, example = _well(about)
+        # The sentence quotes one answer: what proves that one is named first.
+        return MatrixRow(name, Status.OK, words, _evidence((*example, *about)), "none")
     worst = min(bad, key=weight)
     rest = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
     return MatrixRow(name, worst.status, worst.title + rest, _evidence(bad), _action(worst, by_fingerprint))
 
 
-def _well(about: Sequence[Finding]) -> str:
+def _well(about: Sequence[Finding]) -> tuple[str, Sequence[Finding]]:
+    """How many answers are OK, and the one that is told as an example, if it is short enough."""
     passed = [finding for finding in about if finding.status is Status.OK]
     words = f"{plural(len(passed), 'answer')} OK"
+    told: list[Finding] = []
     if passed:
         example = min(passed, key=lambda finding: TELLING.index(finding.rule) if finding.rule in TELLING else 9)
         sentence = example.actual if example.rule in TELLING else f"{example.subject}: {example.actual}"
-        words += f", e.g. {sentence}" if len(sentence) <= SENTENCE_LIMIT else ""
+        if len(sentence) <= SENTENCE_LIMIT:
+            words += f", e.g. {sentence}"
+            told.append(example)
     accepted = len(about) - len(passed)
-    return words + (f"; {plural(accepted, 'finding')} accepted by a waiver" if accepted else "")
+    return words + (f"; {plural(accepted, 'finding')} accepted by a waiver" if accepted else ""), told
 
 
 def _action(worst: Finding, by_fingerprint: Mapping[str, Finding]) -> str:

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+UNKNOWN_TIME = "an unknown time"
+
 
 def clock(at: datetime | None) -> str:
-    """``2026-02-09T08:00:48Z``; an unknown time says so."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else "an unknown time"
+    """``2026-02-09 08:00:48 UTC``, for sentences; an unknown time says so."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else UNKNOWN_TIME
+
+
+def between(first: datetime, last: datetime) -> str:
+    """``from 2026-02-09 08:00:48 to 08:59:58 UTC``; the second day is named only when it is another one."""
+    first, last = first.astimezone(UTC), last.astimezone(UTC)
+    end = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+    return f"from {first:%Y-%m-%d %H:%M:%S} to {end} UTC"
+
+
+def readable(at: str) -> str:
+    """A time that a database answered in ISO 8601, as ``clock`` words it; any other text as it is."""
+    try:
+        parsed = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    return clock(parsed) if parsed.tzinfo else at
+
+
+def stamp(at: datetime | None) -> str:
+    """``2026-02-09T08:00:48Z``, for the details that machines read."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if at else UNKNOWN_TIME
 
 
 def duration(seconds: float) -> str:

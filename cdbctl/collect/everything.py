@@ -11,7 +11,7 @@ from typing import Any
 from cdbctl import __version__
 from cdbctl.collect import answers
 from cdbctl.collect.attempt import Job, NoAnswer, Seen, run_all
-from cdbctl.collect.redact import Redactor, known_secrets
+from cdbctl.collect.redact import Redactor, known_secrets, without_words_of
 from cdbctl.model.check import Check, Waiver
 from cdbctl.model.database import DatabaseFacts, QueryAnswer
 from cdbctl.model.host import HostFacts
@@ -44,7 +44,8 @@ def take_snapshot(
     progress: Callable[[Observed[object] | Unavailable], None],
 ) -> Snapshot:
     """Read every declared source at once and remove the secrets from what they said."""
-    jobs = tuple(_jobs(settings, needs, window))
+    redactor = _redactor(settings, checks, waivers)
+    jobs = tuple(_jobs(settings, needs, window, redactor.conceal))
     arrived = {}
     for job, reading in run_all(jobs):
         progress(reading)
@@ -78,10 +79,11 @@ def take_snapshot(
         redactions=(),
         notes=(),
     )
-    return _without_secrets(snapshot, settings)
+    # Facts were taken from the full text; what is kept has its secrets replaced.
+    return replace(redactor.value(snapshot), redactions=redactor.redactions)
 
 
-def _jobs(settings: Settings, needs: Needs, window: Window) -> Iterator[Job[Any]]:
+def _jobs(settings: Settings, needs: Needs, window: Window, conceal: Callable[[str], str]) -> Iterator[Job[Any]]:
     """Every source of the run. A collector is imported when its job runs: no job waits for the libraries of others."""
     yield _runtime_job(settings, window)
     for service in settings.services:
@@ -98,7 +100,7 @@ def _jobs(settings: Settings, needs: Needs, window: Window) -> Iterator[Job[Any]
         if service.health_url:
             yield _health_job(settings, service, service.health_url)
         if service.log_paths:
-            yield _log_job(settings, service, window)
+            yield _log_job(settings, service, window, conceal)
 
 
 def _job(
@@ -210,11 +212,11 @@ def _health_job(settings: Settings, service: Service, url: str) -> Job[Any]:
     return _job(settings, f"health/{service.name}", url, read)
 
 
-def _log_job(settings: Settings, service: Service, window: Window) -> Job[Any]:
+def _log_job(settings: Settings, service: Service, window: Window, conceal: Callable[[str], str]) -> Job[Any]:
     def read(timeout: float) -> Seen[LogFacts]:
         from cdbctl.collect.logs import read_log
 
-        return read_log(service, root=settings.root, window=window, timeout_seconds=timeout)
+        return read_log(service, root=settings.root, window=window, timeout_seconds=timeout, conceal=conceal)
 
     return _job(settings, f"logs/{service.name}", f"log of {service.name}", read)
 
@@ -267,7 +269,7 @@ def _not_configured(settings: Settings) -> Iterator[NotConfigured]:
     yield NotConfigured("CI runs and issues on GitHub", "this version does not ask GitHub")
 
 
-def _without_secrets(snapshot: Snapshot, settings: Settings) -> Snapshot:
-    """Facts were taken from the full text; what is kept has its secrets replaced."""
-    redactor = Redactor({**known_secrets(os.environ), **known_secret_values(settings)})
-    return replace(redactor.value(snapshot), redactions=redactor.redactions)
+def _redactor(settings: Settings, checks: tuple[Check, ...], waivers: tuple[Waiver, ...]) -> Redactor:
+    known = {**known_secrets(os.environ), **known_secret_values(settings)}
+    definitions = repr((settings.stack, settings.agent, settings.services, checks, waivers))
+    return Redactor(without_words_of(known, definitions))

@@ -97,8 +97,11 @@ def _json(page: Page) -> object:
 
 def _detail(page: Page) -> str:
     line = " ".join(page.text.split())
-    cut = line if len(line) <= _DETAIL_CHARACTERS else line[: _DETAIL_CHARACTERS - 1] + "…"
-    return f"{page.status} {cut or page.reason}".rstrip()
+    if len(line) > _DETAIL_CHARACTERS:
+        beginning = line[: _DETAIL_CHARACTERS - 1]
+        # Cut between words: half of a secret would not be known as one.
+        line = beginning[: max(map(beginning.rfind, " ,;")) + 1 or None] + "…"
+    return f"{page.status} {line or page.reason}".rstrip()
 
 
 def _text(page: Page, conclusion: str) -> str:

@@ -9,16 +9,17 @@ import json
 import re
 import secrets as randomness
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
 from cdbctl.collect.secret_patterns import TOKEN, find_secrets, holds_secret, known_secrets
+from cdbctl.model.metrics import Series
 from cdbctl.model.snapshot import Redaction
 
-__all__ = ["Redactor", "known_secrets"]
+__all__ = ["Redactor", "known_secrets", "without_words_of"]
 
 T = TypeVar("T")
 
@@ -26,7 +27,11 @@ SHORTEST_KNOWN = 6
 """Shorter values occur in ordinary words; they are replaced only behind a name such as ``password=``."""
 _SHORTEST_LINE = 16
 """Of a secret of many lines, such as a private key, each line of this length is a secret, too."""
-_ORDINARY_WORD = re.compile(r"[a-z]{1,12}")
+_BEGINNING = 12
+_RANDOM_BEGINNING = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_=+-]{12}")
+"""A longer secret that begins like this is known by its beginning: its text may have been cut."""
+_ORDINARY_WORD = re.compile(r"[A-Za-z]?[a-z]{1,15}(?:[_-][a-z]{1,15}){0,3}|[0-9]{1,12}")
+_CONCEALED = "<secret>"
 _REMEMBERED_TEXTS = 4096
 
 
@@ -44,6 +49,8 @@ class Redactor:
         self._counts: Counter[str] = Counter()
         self._remembered: dict[str, tuple[str, Counter[str]]] = {}
         self._forms = _forms(known)
+        self._beginnings = {form[:_BEGINNING]: found for form, found in self._forms.items() if _is_known_early(form)}
+        self._clues = (*self._beginnings, *(form for form in self._forms if form[:_BEGINNING] not in self._beginnings))
         self._known = _pattern(self._forms)
 
     @property
@@ -65,6 +72,11 @@ class Redactor:
         self._counts += found[1]
         return found[0]
 
+    def conceal(self, text: str) -> str:
+        """The text with the same mark for every secret: for what is compared between runs. Counts nothing."""
+        known = self._known.sub(_CONCEALED, text) if self._known and self._may_hold_known(text) else text
+        return "".join(_replaced(known, lambda _kind, _secret: _CONCEALED))
+
     def value(self, value: T) -> T:
         """The same value of the model without secrets in any of its texts, the keys of mappings included."""
         return cast(T, self._walk(value))
@@ -74,6 +86,9 @@ class Redactor:
             return value
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, Series):
+            labels = tuple((self.text(name), self._named(name, label)) for name, label in value.labels)
+            return value if labels == value.labels else replace(value, labels=labels)
         if is_dataclass(value) and not isinstance(value, type):
             changed = {
                 field.name: new
@@ -96,9 +111,12 @@ class Redactor:
         return self._walk(value)
 
     def _without_known(self, text: str) -> str:
-        if self._known is None or not any(form in text for form in self._forms):
+        if self._known is None or not self._may_hold_known(text):
             return text
         return self._known.sub(self._replace_known, text)
+
+    def _may_hold_known(self, text: str) -> bool:
+        return any(clue in text for clue in self._clues)
 
     def _replace_known(self, match: re.Match[str]) -> str:
         found = match.group()
@@ -107,18 +125,13 @@ class Redactor:
             return self._token(kind, secret)
         if found in self._issued or self._known is None:
             return found
+        if found[:_BEGINNING] in self._beginnings:
+            return self._token(*self._beginnings[found[:_BEGINNING]])
         # It has the form of a token, and was not made here: a secret may hide inside.
         return found[0] + self._known.sub(self._replace_known, found[1:])
 
     def _without_patterns(self, text: str) -> str:
-        parts: list[str] = []
-        position = 0
-        for kind, start, end in sorted(find_secrets(text), key=lambda found: found.start):
-            start = max(start, position)
-            if start < end:
-                parts += (text[position:start], self._token(kind, text[start:end]))
-                position = end
-        return "".join((*parts, text[position:])) if parts else text
+        return "".join(_replaced(text, self._token))
 
     def _token(self, kind: str, secret: str) -> str:
         token = self._tokens.get(secret)
@@ -129,6 +142,35 @@ class Redactor:
             self._issued.add(token)
         self._counts[token] += 1
         return token
+
+
+def without_words_of(known: Mapping[str, str], definitions: str) -> dict[str, str]:
+    """The secrets without those that are ordinary words of the definitions, such as the name of a service.
+
+    Everybody may read the definitions, and a report without such words would say nothing. Behind ``password=``
+    and the like they are replaced all the same.
+    """
+    return {
+        name: value
+        for name, value in known.items()
+        if not (_ORDINARY_WORD.fullmatch(value) and re.search(_searched(value), definitions))
+    }
+
+
+def _replaced(text: str, replacement: Callable[[str, str], str]) -> Iterator[str]:
+    """The pieces of a text, with a replacement (of kind and secret) for everything that looks like a secret."""
+    position = 0
+    for kind, start, end in sorted(find_secrets(text), key=lambda found: found.start):
+        start = max(start, position)
+        if start < end:
+            yield text[position:start]
+            yield replacement(kind, text[start:end])
+            position = end
+    yield text[position:]
+
+
+def _is_known_early(form: str) -> bool:
+    return len(form) > _BEGINNING and _RANDOM_BEGINNING.fullmatch(form[:_BEGINNING]) is not None
 
 
 def _forms(known: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -162,13 +204,20 @@ def _written(secret: str) -> Iterator[str]:
 def _pattern(forms: Mapping[str, object]) -> re.Pattern[str] | None:
     if not forms:
         return None
-    return re.compile("|".join((TOKEN.pattern, *map(_searched, forms))))
+    cut_off = (
+        rf"""{re.escape(form[:_BEGINNING])}[^\s"'…]{{0,{len(form) - _BEGINNING}}}"""
+        for form in forms
+        if _is_known_early(form)
+    )
+    return re.compile("|".join((TOKEN.pattern, *map(_searched, forms), *cut_off)))
 
 
 def _searched(form: str) -> str:
     escaped = re.escape(form)
-    # A password that is an ordinary word ("postgres") is replaced where it stands alone, not inside of names.
-    return rf"(?<![A-Za-z0-9_]){escaped}(?![A-Za-z0-9_])" if _ORDINARY_WORD.fullmatch(form) else escaped
+    # A password that is an ordinary word ("postgres") is replaced where it stands alone, not inside of names such
+    # as postgres_exporter, postgres-up and checks.postgres.
+    alone = rf"(?<!\w)(?<!\w[.-]){escaped}(?!\w|[.-]\w)"
+    return alone if _ORDINARY_WORD.fullmatch(form) else escaped
 
 
 def _is(new: object, old: object) -> bool:

@@ -79,6 +79,9 @@ _PRIVATE_KEY = re.compile(
     re.VERBOSE,
 )
 
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_KEY_LINE = re.compile(r"[ \t]*[A-Za-z0-9+/=]{1,20000}[ \t\r]*")
+
 _SECRET = re.compile(
     rf"""
     {_TOKEN}
@@ -117,7 +120,7 @@ _TELEGRAM_CLUE = re.compile(r":[A-Za-z0-9_-]{35}")
 _PLACEHOLDER = re.compile(
     r"""(?ix) none | null | nil | true | false | undefined | empty | missing | required | expired | invalid
     | unset | set | not | is | was | are | has | no | yes | ok | unknown | changed | authentication
-    | \*+ | x{3,} | \.{3} | -+ | \$\{?\w*\}? | %\(?\w*\)?s? | \{\w*\}? | (?:env|file):\S* """
+    | \*+ | <\w{1,20}> | x{3,} | \.{3} | -+ | \$\{?\w*\}? | %\(?\w*\)?s? | \{\w*\}? | (?:env|file):\S* """
 )
 """What stands behind ``password=`` without being one: a word of a sentence, a placeholder, a reference."""
 
@@ -127,6 +130,8 @@ def find_secrets(text: str) -> Iterator[Found]:
     if "-----BEGIN " in text:
         for key in _PRIVATE_KEY.finditer(text):
             yield Found("private-key", *key.span("private_key"))
+    if "-----END " in text:
+        yield from _ends_of_keys(text)
     lower = text.lower()
     clues = [clue for clue in _CLUES if clue in lower]
     if not clues and not _TELEGRAM_CLUE.search(text):
@@ -137,6 +142,22 @@ def find_secrets(text: str) -> Iterator[Found]:
         if any(clue in low for clue in clues) or _TELEGRAM_CLUE.search(line):
             yield from _in_line(line, start)
         start += len(line)
+
+
+def _ends_of_keys(text: str) -> Iterator[Found]:
+    """The lines before the end of a private key: the beginning may stand in front of what was read."""
+    barrier = 0
+    for end in _KEY_END.finditer(text):
+        start = end.start()
+        while start > barrier:
+            line = text.rfind("\n", barrier, start - 1) + 1 or barrier
+            if not _KEY_LINE.fullmatch(text[line:start].removesuffix("\n")):
+                break
+            start = line
+        body = text[start : end.start()].rstrip()
+        if body:
+            yield Found("private-key", start, start + len(body))
+        barrier = end.end()
 
 
 def _in_line(line: str, offset: int) -> Iterator[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,9 @@ from enum import StrEnum
 from hashlib import sha256
 
 from cdbctl.model.check import Severity
+
+_REDACTED = re.compile(r"\[REDACTED:[^\[\]:]{1,40}:[0-9a-f]{6}\]")
+"""What stands in place of a secret: another one in every run."""
 
 
 class Status(StrEnum):
@@ -96,5 +100,6 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits of check, subject and key; the same for shuffled logs."""
-        return sha256(f"{self.check}|{self.subject}|{self.key}".encode(errors="backslashreplace")).hexdigest()[:12]
+        """12 hex digits of check, subject and key; the same for shuffled logs and for other tokens of secrets."""
+        facts = _REDACTED.sub("[REDACTED]", f"{self.check}|{self.subject}|{self.key}")
+        return sha256(facts.encode(errors="backslashreplace")).hexdigest()[:12]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cdbctl.model.check import Check
+from cdbctl.model.finding import Status
 from cdbctl.model.metrics import MetricsPage, MetricState, Series
 from cdbctl.model.reading import Reading, Unavailable
+from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
+from cdbctl.render.rows import counted
+from cdbctl.render.service_rows import BADNESS
 
+Exported: TypeAlias = tuple[str, str]
+"""A service, and the name of a metric on its page."""
 _COUNTER_ENDINGS = ("_total", "_count", "_sum", "_bucket")
 
 
@@ -29,20 +36,30 @@ class MetricRow:
 
 def metric_rows(snapshot: Snapshot) -> list[MetricRow]:
     """Every metric that a check names, on the page of the service that exports it."""
-    wanted = dict.fromkeys(pair for check in snapshot.checks for pair in _metrics_of(check))
+    wanted = dict.fromkeys(pair for check in snapshot.checks for _, pair in _metrics_of(check))
     rows = (_metric_row(name, service, snapshot.metrics.get(service)) for service, name in wanted)
     return [row for row in rows if row is not None]
 
 
-def _metrics_of(check: Check) -> Iterator[tuple[str, str]]:
-    """(service, metric): a subject ``service/metric``, or a parameter ``metric`` and a service as the subject."""
+def metric_statuses(report: Report) -> dict[Exported, Status]:
+    """The worst answer about each metric that a check names; accepted findings do not count."""
+    named = {(check.id, subject): pair for check in report.snapshot.checks for subject, pair in _metrics_of(check)}
+    answers: dict[Exported, list[Status]] = {}
+    for finding in (*counted(report), *report.passed):
+        if pair := named.get((finding.check, finding.subject)):
+            answers.setdefault(pair, []).append(finding.status)
+    return {pair: max(statuses, key=BADNESS.index) for pair, statuses in answers.items()}
+
+
+def _metrics_of(check: Check) -> Iterator[tuple[str, Exported]]:
+    """Each subject with its metric: ``service/metric``, or a parameter ``metric`` and a service as the subject."""
     named = check.params.get("metric")
     for subject in check.subjects:
         service, slash, metric = subject.partition("/")
         if isinstance(named, str):
-            yield service, named
+            yield subject, (service, named)
         elif slash and check.rule.startswith("metric."):
-            yield service, metric
+            yield subject, (service, metric)
 
 
 def _metric_row(name: str, service: str, reading: Reading[MetricsPage] | None) -> MetricRow | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from cdbctl.model.check import Severity
-from cdbctl.model.finding import Finding, Lifecycle
+from cdbctl.model.finding import Finding, Lifecycle, Quote
 from cdbctl.model.reading import Evidence, Observed
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import EarlierFinding, Snapshot
@@ -18,6 +18,8 @@ from cdbctl.render.words import count
 
 REMEMBERED = 200
 """Resolved findings that a run passes on to the next."""
+LINE = 200
+"""Characters of a line that is quoted on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,19 @@ def top_findings(report: Report) -> list[Cause]:
     return [Cause(by_fingerprint[key], effects.get(key, ())) for key in report.top if key in by_fingerprint]
 
 
+def telling_quotes(cause: Cause) -> list[Quote]:
+    """Words of a source that say more than the finding itself, if need be those of what follows from it."""
+    for finding in (cause.finding, *cause.effects):
+        if telling := [quote for quote in finding.quotes if quote.text not in finding.actual]:
+            return telling
+    return []
+
+
+def shown_line(text: str) -> str:
+    """The first line of a quote, still verbatim, short enough for a summary."""
+    return text.partition("\n")[0][:LINE]
+
+
 def causes(report: Report) -> list[Cause]:
     """The findings that count and follow from no other one, each with all that follows from it."""
     findings = {finding.fingerprint: finding for finding in counted(report)}
@@ -100,8 +115,8 @@ def coverage_sentence(report: Report) -> str:
     """How much of what was declared could be looked at."""
     missing = report.coverage.not_checked
     required = sum(item.required for item in missing)
-    lack = f"; {len(missing)} not checked, {required} of them required" if missing else ""
-    return f"{report.coverage.ran} of {count(report.coverage.declared, 'check')} ran, counted once per subject{lack}"
+    lack = f"; not checked: {len(missing)} ({required} required)" if missing else ""
+    return f"{report.coverage.ran} of {count(report.coverage.declared, 'check')} ran{lack}"
 
 
 def clock_offsets(snapshot: Snapshot) -> list[ClockOffset]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from cdbctl.model.finding import Status, Verdict
 from cdbctl.model.reading import Observed
 from cdbctl.model.report import Report
-from cdbctl.render.rows import Cause, counted, coverage_sentence, tally, top_findings
+from cdbctl.render.gaps import gaps
+from cdbctl.render.rows import Cause, counted, coverage_sentence, shown_line, tally, telling_quotes, top_findings
 from cdbctl.render.service_rows import health_sentence, service_rows
 from cdbctl.render.text import ascii_only, one_line, shortened
 from cdbctl.render.words import both, duration, tag
@@ -24,6 +25,8 @@ WIDEST = 120
 NAMED = 3
 """Services named in the line of services, and effects with their cause."""
 
+REASONS = 2
+"""Why something was not checked: as many are told; the report tells all."""
 LABEL = 10
 """Width of the column of labels."""
 
@@ -75,6 +78,7 @@ def _lines(report: Report) -> Iterator[Line]:
     yield Line("verdict", report.verdict, f"{snapshot.stack}: {tally(report)}", "bold")
     yield Line("taken", words=f"{both(snapshot.taken_at, snapshot.timezone)}, window {window}")
     yield Line("coverage", words=coverage_sentence(report))
+    yield from _not_checked(report)
     yield from (Line("note", words=note, style="yellow") for note in snapshot.notes)
     for cause in top_findings(report):
         yield from _finding(cause)
@@ -86,13 +90,23 @@ def _lines(report: Report) -> Iterator[Line]:
         yield Line(words=report.next_step.command, style="cyan", wraps=False)
 
 
+def _not_checked(report: Report) -> Iterator[Line]:
+    """Why something was not checked: the verdict says nothing about that."""
+    found = gaps(report)
+    for gap in found[:REASONS]:
+        size = f"{gap.size}: " if len(found) > 1 else ""
+        yield Line(words=f"{size}{shortened(gap.reason, 200)}")
+    if len(found) > REASONS:
+        yield Line(words=f"{len(found) - REASONS} more reasons: see the report")
+
+
 def _finding(cause: Cause) -> Iterator[Line]:
     finding = cause.finding
     yield Line(finding.severity.value, finding.status, shortened(finding.title, 200), "bold")
     yield Line(words=f"{shortened(finding.actual, 240)} ({', '.join(finding.evidence)})")
-    if finding.quotes:
-        first_line = finding.quotes[0].text.partition("\n")[0]
-        yield Line(words=f"> {shortened(first_line, 220)}", style="dim")
+    for quote in telling_quotes(cause)[:1]:
+        source = "" if quote.evidence in finding.evidence else f" ({quote.evidence})"
+        yield Line(words=f"> {shown_line(quote.text)}{source}", style="dim")
     if cause.effects:
         titles = [effect.title for effect in cause.effects[:NAMED]]
         more = f" and {len(cause.effects) - NAMED} more" if len(cause.effects) > NAMED else ""
@@ -135,5 +149,5 @@ def _print(console: Console, line: Line, unicode: bool) -> None:
     rows = words.wrap(console, console.width - LABEL, overflow="fold") if line.wraps else [words]
     for number, row in enumerate(rows):
         row.rstrip()
-        label = Text(line.label.ljust(LABEL) if number == 0 else " " * LABEL, style="bold")
-        console.print(label + row, soft_wrap=True)
+        label = (line.label if number == 0 else "").ljust(LABEL)
+        console.print(Text.assemble((label, "bold"), row), soft_wrap=True)

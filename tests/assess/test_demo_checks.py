@@ -87,7 +87,7 @@ class TestMissingTable:
     def test_rates_and_times_are_computed(self) -> None:
         finding = top(snapshots.with_missing_table(healthy()))
         assert finding.actual == (
-            "812 times in 60 min (13.5/min), every 4.4 s on average, from 2026-02-09T08:00:48Z to 2026-02-09T08:59:58Z"
+            "812 times in 60 min (13.5/min), every 4.4 s on average, from 2026-02-09 08:00:48 to 08:59:58 UTC"
         )
         assert finding.details["sqlstate"] == "42P01"
         assert finding.details["relation"] == "risk_events"
@@ -114,6 +114,12 @@ class TestMissingTable:
         mix = next(finding for finding in judged.findings if finding.check == "pipeline.decisions")
         assert mix.title == "decisions: 100 % BLOCK RC_002"
         assert mix.caused_by == judged.top[0]
+
+    def test_the_proof_of_the_answer_that_the_matrix_tells_comes_first(self) -> None:
+        day = healthy()
+        (row,) = (row for row in report(day).matrix if row.component == "market data feed")
+        assert "running since" in row.summary
+        assert row.evidence[0] == day.runtime.evidence.id
 
     def test_the_matrix_sends_the_reader_to_the_cause(self) -> None:
         rows = {row.component: row for row in report(snapshots.with_missing_table(healthy())).matrix}

@@ -130,16 +130,16 @@ class TestRestartsAgainstTheEarlierRun:
         )
 
     def test_no_restart_is_only_said_with_the_time_that_was_counted(self) -> None:
-        assert self.answer(healthy()) == "0 unplanned restarts counted since 2026-02-09T08:00:00Z (60 min)"
+        assert self.answer(healthy()) == "0 unplanned restarts counted since 2026-02-09 08:00:00 UTC (60 min)"
         young = snapshots.with_service(healthy(), "cdb_risk", restarts_counted_since=NOW - timedelta(minutes=2))
-        assert self.answer(young) == "0 unplanned restarts counted since 2026-02-09T08:58:00Z (2 min)"
+        assert self.answer(young) == "0 unplanned restarts counted since 2026-02-09 08:58:00 UTC (2 min)"
 
     def test_a_runtime_that_does_not_count_proves_nothing(self) -> None:
         blind = snapshots.with_service(healthy(), "cdb_risk", restarts_counted_since=None, restarts=None)
         assert "does not count restarts" in self.answer(blind)
 
     def test_another_identity_is_a_deployment(self) -> None:
-        assert "deployed anew since the run of 2026-02-09T08:00:00Z" in self.answer(self.earlier(identity="other"))
+        assert "deployed anew since the run of 2026-02-09 08:00:00 UTC" in self.answer(self.earlier(identity="other"))
 
     def test_a_higher_count_is_a_crash(self) -> None:
         assert "1 unplanned restart since" in self.answer(

@@ -88,7 +88,7 @@ def test_a_log_that_begins_inside_the_window_says_since_when(tmp_path: Path) -> 
     facts = read(write(tmp_path / "risk.log", lines(SINCE + timedelta(minutes=5), 3))).value
     assert not facts.window.reaches_back
     assert facts.window.complete
-    assert facts.window.note == "the log begins at 2026-02-09T08:05:00Z"
+    assert facts.window.note == "the log begins at 2026-02-09 08:05:00 UTC"
 
 
 def test_a_compressed_rotation_is_a_gap(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ class TestTheEvidence:
             "the log holds something older than the window: no\n"
             "lines cut at 64 KiB: 0; lines that are not UTF-8: 0\n"
             "lines by level: DEBUG 0, INFO 24, WARNING 0, ERROR 1, CRITICAL 0, NONE 0\n"
-            "note: the log begins at 2026-02-09T08:00:00Z\n"
+            "note: the log begins at 2026-02-09 08:00:00 UTC\n"
             "\n"
             "== groups of WARNING or worse: 1, left out: 0 ==\n"
             "\n"

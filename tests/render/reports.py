@@ -45,6 +45,8 @@ RISK_ERROR = """\
 relation "risk_events" does not exist
 LINE 1: INSERT INTO risk_events (timestamp_ms, symbol, decision, rea...
                     ^"""
+TICK = "2026-02-09 08:26:02 [DEBUG] ws_service: [redis] published market_data: BTCUSDT @ 70476.81"
+SIGNAL = "2026-02-09 08:26:02,053 [INFO] signal_engine: ✨ Signal generiert: BTCUSDT BUY @ $70467.52 (+0.01%)"
 RISK_BLOCK = "2026-02-09 08:00:48,062 [WARNING] risk_manager: Decision contract BLOCK: RC_002"
 
 
@@ -58,6 +60,12 @@ def unavailable(number: int, source: str, reason: str, remedy: str = "") -> Unav
     """A reading that failed."""
     evidence = Evidence(id=f"E{number:03}", source=source, at=NOW, text=f"{source}: {reason}\n")
     return Unavailable(source=source, at=NOW, took_ms=2000.0, reason=reason, remedy=remedy, evidence=evidence)
+
+
+def with_tail(reading: Observed[LogFacts], *texts: str) -> Observed[LogFacts]:
+    """The same log, ending with these lines."""
+    tail = tuple(LogLine(number, NOW - timedelta(seconds=1), text) for number, text in enumerate(texts, 1))
+    return replace(reading, value=replace(reading.value, tail=tail))
 
 
 def service(name: str, title: str, *, port: int | None = None, log: bool = True) -> Service:
@@ -173,19 +181,24 @@ RISK_LOG = log(
 )
 
 LOGS: dict[str, Reading[LogFacts]] = {
-    "cdb_ws": observed(10, "log of cdb_ws", log({"DEBUG": 14210})),
-    "cdb_signal": observed(11, "log of cdb_signal", log({"DEBUG": 5000, "INFO": 5120})),
+    "cdb_ws": with_tail(observed(10, "log of cdb_ws", log({"DEBUG": 14210}), f"{TICK}\n"), TICK),
+    "cdb_signal": with_tail(
+        observed(11, "log of cdb_signal", log({"DEBUG": 5000, "INFO": 5120}), f"{SIGNAL}\n"), "an earlier line", SIGNAL
+    ),
     "cdb_risk": observed(12, "log of cdb_risk", RISK_LOG, f"{RISK_ERROR}\n{RISK_BLOCK}\n"),
     "cdb_execution": observed(
         13,
         "log of cdb_execution",
-        log(
-            {},
-            complete=False,
-            reaches_back=False,
-            first_at=None,
-            last_at=None,
-            note="the log is empty since 07:58:01 UTC",
+        replace(
+            log(
+                {},
+                complete=False,
+                reaches_back=False,
+                first_at=None,
+                last_at=None,
+                note="the log is empty since 07:58:01 UTC",
+            ),
+            newest_at=None,
         ),
     ),
     "cdb_postgres": unavailable(14, "log of cdb_postgres", "permission denied", "chmod g+r run/logs/cdb_postgres.log"),
@@ -424,7 +437,10 @@ FINDINGS = (
             ),
             risks=("A schema change needs an open delivery gate.",),
             commands=("cdbctl migrate plan --root .demo", "cdbctl migrate apply --root .demo"),
-            verify=("cdb_risk logs no ERROR for five minutes.", "SELECT count(*) FROM risk_events grows."),
+            verify=(
+                "cdb_risk logs no ERROR for five minutes.",
+                "Rows arrive: SELECT count(*), max(id) FROM risk_events;",
+            ),
         ),
         lifecycle=Lifecycle.NEW,
         first_seen=NOW,
@@ -492,7 +508,7 @@ def passed(item: Check, subject: str, evidence: str) -> Finding:
         required=True,
         title=item.short,
         expected="running",
-        actual="running since 2026-02-08T10:26:05Z",
+        actual="running since 2026-02-08 10:26:05 UTC",
         evidence=(evidence,),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from cdbctl.model.finding import Lifecycle
+from cdbctl.model.finding import Lifecycle, Status
 from cdbctl.model.logs import Level, LogFacts, LogGroup, LogLine
-from cdbctl.model.report import Report
+from cdbctl.model.metrics import MetricsPage, Series
+from cdbctl.model.report import Coverage, NotChecked, Report
 from cdbctl.model.snapshot import NotConfigured
 from cdbctl.render.json import report_json
 from cdbctl.render.junit import junit
@@ -26,6 +28,8 @@ from tests.render.reports import (
     FINDINGS,
     NOW,
     SNAPSHOT,
+    TICK,
+    check,
     fail_report,
     log,
     observed,
@@ -78,8 +82,38 @@ def test_a_source_that_did_not_answer_is_not_known_and_never_zero_or_fine() -> N
     assert "Nothing changed" not in text
 
 
-def test_a_quiet_log_is_only_quiet_as_far_as_it_was_read() -> None:
-    assert "What was read holds no line of level WARNING or worse." in markdown(pass_report())
+def test_a_quiet_log_is_only_quiet_as_far_as_it_was_read_and_shows_that_its_service_works() -> None:
+    text = markdown(pass_report())
+    assert "What was read of these holds no line of level WARNING or worse." in text
+    assert f"- cdb_ws (E010, 1 s old): `{TICK}`" in text
+    assert "an earlier line" not in text
+
+
+def test_a_service_without_a_line_is_called_silent() -> None:
+    nothing = log({}, first_at=None, last_at=None)
+    newest = replace(nothing, newest_at=NOW - timedelta(hours=3))
+    assert "- cdb_risk: **silent**, no line in the window; its newest line is of 2026-02-09 05:26:03 UTC (E012)" in (
+        with_log(newest)
+    )
+    never = replace(nothing, newest_at=None)
+    assert "- cdb_risk: **silent**, no line in the window; its log holds no dated line (E012)" in with_log(never)
+
+
+def test_a_long_or_dateless_newest_line_is_cut_and_says_so() -> None:
+    facts = replace(log({"INFO": 1}), tail=(LogLine(1, None, "x" * 300),))
+    assert f"- cdb_risk (E012, cut): `{'x' * 200}`\n" in with_log(facts)
+
+
+def test_warnings_that_no_finding_is_about_are_told_in_brief() -> None:
+    noise = [replace(group(number), level=Level.WARNING) for number in range(5)]
+    text = with_log(log({"WARNING": 5}, *noise))
+    assert text.count("- **WARNING** once, 08:20:03 (E012): `2026-02-09 08:20:00 [ERROR] x") == 2
+    assert "3 more kinds of message: see E012." in text
+
+
+def test_a_warning_that_a_finding_quotes_is_told_in_full() -> None:
+    facts = log({"WARNING": 1}, replace(group(1, text=FINDINGS[0].quotes[0].text), level=Level.WARNING))
+    assert "**WARNING** once, 08:20:03 (E012):\n\n```text\n2026-02-09 08:00:48,062 [ERROR]" in with_log(facts)
 
 
 def with_log(facts: LogFacts) -> str:
@@ -114,6 +148,69 @@ def test_of_many_kinds_of_message_the_worst_are_quoted_and_the_rest_is_counted()
     many = replace(log({"ERROR": 250}, *map(group, range(200))), groups_left_out=50)
     assert with_log(many).count("**ERROR** once") == 4
     assert "246 more kinds of message: see E012." in with_log(many)
+
+
+def test_a_reason_that_many_checks_share_stands_there_once() -> None:
+    missing = tuple(
+        NotChecked(check, subject, f"no answer from db{asked}: refused", required=required)
+        for check, subject, asked, required in (
+            ("database.reachable", "PostgreSQL", "", True),
+            ("database.rows", "orders", " (database.rows of orders)", True),
+            ("database.rows", "trades", " (database.rows of trades)", False),
+        )
+    )
+    text = markdown(replace(fail_report(), coverage=Coverage(14, 11, missing)))
+    assert "- 3 checks, 2 of them required: no answer from db: refused\n- not declared: open issues, CI\n" in text
+    subjects = "database.reachable: PostgreSQL; database.rows: orders, trades (not required)"
+    assert f"| no answer from db: refused | 3 checks, 2 of them required | {subjects} |" in text
+
+
+def test_effects_without_an_answer_are_counted_and_not_repeated() -> None:
+    silent = replace(EFFECT, status=Status.UNKNOWN, actual="no answer from db: refused")
+    gap = NotChecked(silent.check, silent.subject, silent.actual, required=True)
+    report = replace(fail_report(), findings=(FINDINGS[0], silent), coverage=Coverage(14, 13, (gap,)))
+    text = markdown(report)
+    assert "Because of it 1 check could not be decided: see “Not checked”." in text
+    assert "- **NEW** ❔ [UNKNOWN] 1 check without an answer: see “Not checked”" in text
+    assert f"| {silent.title} |" not in text
+
+
+def test_only_an_unknown_answer_can_be_one_that_the_verdict_does_not_wait_for() -> None:
+    words = "Not required: the verdict does not wait for it"
+    for status, shown in ((Status.FAIL, False), (Status.UNKNOWN, True)):
+        finding = replace(FINDINGS[1], status=status, required=False)
+        assert (words in markdown(replace(fail_report(), findings=(finding,)))) is shown
+
+
+def test_the_matrix_names_four_proofs_and_counts_the_rest() -> None:
+    row = replace(fail_report().matrix[0], evidence=tuple(f"E{number:03}" for number in range(2, 28, 2)))
+    text = markdown(replace(fail_report(), matrix=(row,)))
+    assert "| runs, publishes ticks (E002, E004, E006, E008 +9) |" in text
+
+
+def test_a_pending_migration_stands_with_the_migrations() -> None:
+    pending = replace(FINDINGS[1], rule="migrations.pending", status=Status.WARN, title="0004 is pending")
+    text = markdown(replace(fail_report(), findings=(pending,)))
+    assert "- Migrations: 1 file in `governance/migrations` (E035)\n  - ⚠️ [WARN] 0004 is pending (E022)\n" in text
+
+
+def test_a_time_that_is_exported_as_a_number_is_shown_as_a_time() -> None:
+    series = Series("market_data_last_timestamp_seconds", (), NOW.timestamp(), None)
+    checks = (check("metrics.stamp", "metric.present", "cdb_ws", metric=series.name),)
+    for value, shown in ((series.value, "1770625563 (2026-02-09 08:26:03 UTC)"), (1e300, None), (math.nan, None)):
+        page = MetricsPage("cdb_ws", (replace(series, value=value),), 1.0)
+        metrics = {"cdb_ws": observed(20, "http://127.0.0.1:18001/metrics", page)}
+        text = markdown(replace(fail_report(), snapshot=replace(SNAPSHOT, checks=checks, metrics=metrics)))
+        row = next(line for line in text.splitlines() if line.startswith(f"| {series.name}"))
+        assert (f"| {shown} |" in row) if shown else (" UTC)" not in row)
+
+
+def test_the_own_ledger_of_a_stack_is_counted_and_its_last_row_readable() -> None:
+    rows = ("0001 | core | 2026-02-08T10:26:03.919103+00:00", "0006 | blocked | 2026-02-09T08:00:00.1+00:00")
+    facts = replace(SNAPSHOT.database.value, schema_versions=rows)  # type: ignore[union-attr]  # it answered
+    database = observed(30, "postgresql://db", facts)
+    text = markdown(replace(fail_report(), snapshot=replace(SNAPSHOT, database=database)))
+    assert "- The stack's own schema_version: 2 rows, the last: 0006, blocked, 2026-02-09 08:00:00 UTC\n" in text
 
 
 def test_what_follows_from_a_finding_is_listed_with_it_and_not_on_its_own() -> None:

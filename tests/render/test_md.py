@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from cdbctl.render.md import code, fence, inline, paragraphs, refs, table
+from cdbctl.render.md import code, fence, inline, paragraphs, prose, refs, table
 from cdbctl.render.text import make_visible, one_line
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -122,6 +122,41 @@ def test_what_a_hoster_would_make_a_link_a_mention_or_a_formula_is_code(word: st
     assert inline(f"see {word} now") == f"see `{word}` now"
 
 
+def test_words_that_would_act_are_one_code_span_and_the_end_of_a_sentence_is_none_of_it() -> None:
+    assert inline("see [red] [blue] words, then https://x.example/a: gone") == (
+        "see `[red] [blue]` words, then `https://x.example/a`: gone"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("Rows arrive: SELECT count(*), max(a) FROM t;", "Rows arrive: `SELECT count(*), max(a) FROM t;`"),
+        ("UPDATE a SET b = 'x_'; then look", "`UPDATE a SET b = 'x_';` then look"),
+        ("All is OK: cdbctl daily-check --root [x]", "All is OK: `cdbctl daily-check --root [x]`"),
+        ("run `pg_ctl start -D *` again", "run `pg_ctl start -D *` again"),
+        ("cdbctl decides, and SELECT is a word", "cdbctl decides, and SELECT is a word"),
+        ("*x*`b`", "`*x*` `b`"),
+    ],
+)
+def test_an_order_in_a_sentence_stays_whole(sentence: str, shown: str) -> None:
+    assert prose(sentence) == shown
+
+
+ORDERS = st.lists(st.sampled_from(["SELECT ", "cdbctl ", ": ", ";", "`", "|", "*", " ", "a_", "\\", "[", "\n"])).map(
+    "".join
+)
+
+
+@given(ANY_TEXT | ORDERS | st.sampled_from(HOSTILE))
+def test_any_sentence_keeps_its_words_in_a_cell(text: str) -> None:
+    rows = cells(table(("a", "b"), [(prose(text), "next")]))
+    assert len(rows) == 2
+    kept, said = ("".join(part.split()).replace("`", "") for part in (rows[1][0], one_line(text)))
+    assert kept == said
+    assert rows[1][1] == "next"
+
+
 def test_names_and_sentences_stay_readable() -> None:
     sentence = 'cdb_risk: relation "risk_events" does not exist (812 times, 13.5/min), 100 % BLOCK RC_002; x < 5 & y'
     assert inline(sentence) == sentence
@@ -131,3 +166,4 @@ def test_many_ids_in_a_row_are_a_range() -> None:
     assert refs(["E001", "E100", "E101", "E102", "E103", "E200", "E201"]) == "E001, E100–E103, E200, E201"
     assert refs(["E001|x", "E002"]) == "`E001`\\|`x`, E002"
     assert refs([]) == ""
+    assert refs(["E001", "E003", "E001", "E005"], limit=2) == "E001, E003 +1"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cdbctl.model.finding import Quote
-from cdbctl.model.report import NextStep, Report
+from cdbctl.model.report import Coverage, NextStep, NotChecked, Report
 from cdbctl.render.terminal import summary
 from tests.render.reports import FINDINGS, RISK_ERROR, fail_report, pass_report, silent_report
 from tests.render.test_text import ANY_TEXT
@@ -28,7 +28,9 @@ def test_a_failing_day_reads_like_this() -> None:
         """\
 verdict   🔴 [FAIL] cdb: 1 P0, 1 P1, 1 that follow, 1 accepted
 taken     2026-02-09 08:26:03 UTC (09:26:03 +01:00), window 1 h
-coverage  12 of 14 checks ran, counted once per subject; 2 not checked, 1 of them required
+coverage  12 of 14 checks ran; not checked: 2 (1 required)
+          1 check, required: NEVER_SEEN: no such metric
+          1 check, not required: CONFIG is not permitted
 P0        🔴 [FAIL] cdb_risk cannot find the relation risk_events
           812 lines say undefined_table (42P01) of risk_events, 13.5/min (E012, E030, E035)
           > 2026-02-09 08:00:48,062 [ERROR] risk_manager: ❌ Failed to persist risk_event: relation
@@ -49,12 +51,30 @@ def test_a_good_first_day_reads_like_this() -> None:
         """\
 verdict   ✅ [PASS] cdb: no findings
 taken     2026-02-09 08:26:03 UTC (09:26:03 +01:00), window 1 h
-coverage  8 of 8 checks ran, counted once per subject
+coverage  8 of 8 checks ran
 services  6/6 running; health: 5 healthy, 1 no probe
 next      Nothing to do: look again tomorrow.
           cdbctl daily-check --root .demo
 """
     )
+
+
+def test_one_reason_for_many_checks_is_told_once() -> None:
+    words = "no answer from postgresql://db: refused"
+    missing = tuple(
+        NotChecked("pipeline.continuity", name, f"no answer from postgresql://db ({source}): refused", required=True)
+        for name, source in (("orders", "pipeline.continuity of orders"), ("trades", "pipeline.continuity of trades"))
+    )
+    text = plain(replace(fail_report(), coverage=Coverage(14, 12, missing)))
+    assert f"not checked: 2 (2 required)\n          {words}\n" in text
+
+
+def test_a_quote_that_repeats_the_finding_gives_way_to_one_that_says_more() -> None:
+    effect = replace(FINDINGS[1], caused_by=FINDINGS[0].fingerprint, quotes=(Quote("E029", "ZeroDivisionError"),))
+    cause = replace(FINDINGS[0], actual="27 restarts: exit status 1", quotes=(Quote("E012", "exit status 1"),))
+    text = plain(replace(fail_report(), findings=(cause, effect), top=(cause.fingerprint,)))
+    assert "          > ZeroDivisionError (E029)\n" in text
+    assert "> exit status 1" not in text
 
 
 def test_a_silent_runtime_is_not_zero_services() -> None:
@@ -88,6 +108,13 @@ def test_colours_are_added_and_nothing_else() -> None:
     colored = summary(fail_report(), color=True, width=100, unicode=True)
     assert "\x1b[1;31m🔴 [FAIL]" in colored
     assert COLOR.sub("", colored) == plain(fail_report())
+
+
+def test_only_what_weighs_is_bold() -> None:
+    line = next(
+        line for line in summary(fail_report(), color=True, width=100, unicode=True).splitlines() if "812" in line
+    )
+    assert COLOR.sub("", line).strip() == line.replace("\x1b[1m          \x1b[0m", "").strip()
 
 
 def test_words_in_brackets_are_words() -> None:

@@ -12,7 +12,7 @@ from cdbctl.assess.relations import missing_relation
 from cdbctl.assess.repair import missing_relation_fix
 from cdbctl.assess.rule import Rule
 from cdbctl.assess.rules.metric import fits, within
-from cdbctl.assess.units import clock, duration, plain, plural, share
+from cdbctl.assess.units import clock, duration, plain, plural, readable, share
 from cdbctl.model.check import Check
 from cdbctl.model.database import DatabaseFacts, QueryAnswer
 from cdbctl.model.finding import Finding, Status
@@ -243,7 +243,7 @@ def judge_freshness(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         else:
             age = max(0.0, age)
             title = f"the newest row of {case.subject} is {duration(age)} old"
-            actual = f"the newest row is {duration(age)} old ({newest})"
+            actual = f"the newest row is {duration(age)} old ({readable(newest or '')})"
         details = {"age_seconds": age, "max_age_seconds": limit, "newest_at": newest}
         if age is not None and age <= limit:
             yield case.ok(actual, reading, details=details)

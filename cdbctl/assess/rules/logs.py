@@ -19,7 +19,7 @@ from cdbctl.assess.params import Params, number, schema, texts, whole
 from cdbctl.assess.relations import among
 from cdbctl.assess.repair import missing_relation_fix
 from cdbctl.assess.rule import Rule
-from cdbctl.assess.units import clock, duration, per_minute, plural, share
+from cdbctl.assess.units import clock, duration, per_minute, plural, share, stamp
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Quote, Status
 from cdbctl.model.logs import LogFacts, LogGroup, Signature
@@ -137,8 +137,8 @@ def _signature(case: Case, reading: Observed[LogFacts], key: str, groups: list[L
         "frame": known.frame,
         "count": errors.count,
         "per_minute": per_minute(errors.count, covered_seconds(facts)),
-        "first_at": clock(errors.first_at),
-        "last_at": clock(errors.last_at),
+        "first_at": stamp(errors.first_at),
+        "last_at": stamp(errors.last_at),
         "mean_interval_seconds": round(errors.interval_seconds, 3) if errors.interval_seconds else None,
     }
     details = {name: value for name, value in details.items() if value is not None}
@@ -201,7 +201,7 @@ def judge_freshness(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
             )
             return
         age = max(0.0, (reading.at - newest).total_seconds())
-        details = {"age_seconds": round(age, 1), "max_age_seconds": limit, "newest_at": clock(newest)}
+        details = {"age_seconds": round(age, 1), "max_age_seconds": limit, "newest_at": stamp(newest)}
         actual = f"its newest line is {duration(age)} old ({clock(newest)})"
         if age <= limit:
             yield case.ok(actual, reading, details=details)

@@ -14,7 +14,7 @@ from cdbctl.assess.rule import Rule
 from cdbctl.assess.rules.database import no_table
 from cdbctl.assess.rules.metric import series_of
 from cdbctl.assess.stages import CONTINUITY, STAGE, Stage, stages_of
-from cdbctl.assess.units import clock, duration
+from cdbctl.assess.units import clock, duration, readable
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.needs import Needs, StreamQuestion
@@ -98,7 +98,7 @@ def _last_row(case: Case, stage: Stage) -> LastEvent | Finding:
         relation = missing_relation(reading, stage.table)
         return no_table(case, reading, relation, stage.service) if relation else case.silent(reading, needs="database")
     newest, age = newest_row(reading.value)
-    return LastEvent(_not_negative(age), newest or "", f"table {stage.table}", (reading,))
+    return LastEvent(_not_negative(age), readable(newest or ""), f"table {stage.table}", (reading,))
 
 
 def _last_stamp(case: Case, stage: Stage) -> LastEvent | Finding:

@@ -9,7 +9,7 @@ from cdbctl.assess.case import Case, cases, quote
 from cdbctl.assess.params import Params, schema, whole
 from cdbctl.assess.restarts import changes_since_earlier_run, restarts_in_window
 from cdbctl.assess.rule import Rule
-from cdbctl.assess.units import clock, duration, plural, rate
+from cdbctl.assess.units import clock, duration, plural, rate, stamp
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.reading import Observed, Unavailable
@@ -129,7 +129,7 @@ def _restarts(case: Case, facts: ServiceFacts, runtime: Observed[RuntimeFacts], 
     details = {
         "count": len(own),
         "shared": len(shared),
-        "counted_since": clock(counted_from),
+        "counted_since": stamp(counted_from),
         "per_minute": round(len(own) * 60 / seconds, 2),
         "restarts": facts.restarts,
         "change": history.word,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,11 +35,19 @@ class _Progress:
     """Why something of the window is missing."""
 
 
-def read_log(service: Service, *, root: Path, window: Window, timeout_seconds: float) -> Seen[LogFacts]:
+def read_log(
+    service: Service,
+    *,
+    root: Path,
+    window: Window,
+    timeout_seconds: float,
+    conceal: Callable[[str], str] = str,
+) -> Seen[LogFacts]:
     """Read what a service wrote in the window: every line counted, warnings and errors grouped.
 
     Reads ``service.log_paths`` below ``root`` and their rotations, from where the window begins. NoAnswer when there
     is nothing to read; when only a part could be read, ``window.complete`` is False and ``window.note`` says why.
+    ``conceal`` takes secrets out of a text before it is masked: masked in part, no one would know them any more.
     """
     progress = _Progress(deadline=time.monotonic() + timeout_seconds * _SHARE_FOR_READING)
     try:
@@ -49,7 +57,7 @@ def read_log(service: Service, *, root: Path, window: Window, timeout_seconds: f
             f"the time zone {service.log_timezone!r} of the log is not known",
             remedy=f"correct services.{service.name}.log.timezone in cdbctl.yaml, or install tzdata",
         ) from error
-    scanner = Scanner(window, zone)
+    scanner = Scanner(window, zone, conceal)
     clock = Clock(window, zone)
     with ExitStack() as stack:
         for files in _open_all(service, root, stack, progress):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cdbctl.collect.logs.masking import mask, shorten
+from cdbctl.collect.logs.masking import READ_CHARACTERS, mask, shorten
 from cdbctl.collect.logs.signatures import exception_line, recognise
 from cdbctl.model.logs import Level, LogGroup, LogLine, Signature
 
@@ -82,7 +82,8 @@ class _Group:
 class Groups:
     """Counts equal messages. The same messages in another order give the same groups and counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, conceal: Callable[[str], str] = str) -> None:
+        self._conceal = conceal
         self._groups: dict[tuple[Level, _Kind], _Group] = {}
         self._remembered: dict[tuple[Level, bytes], _Group] = {}
         self._known = 0
@@ -95,7 +96,7 @@ class Groups:
         text = b"\n".join((message.text, *message.lines[1:], *message.ending))
         group = self._remembered.get((message.level, text))
         if group is None:
-            group = self._group(message.level, _describe(decode(message.text), decode(text)))
+            group = self._group(message.level, _describe(decode(message.text), decode(text), self._conceal))
             if group is None:
                 return
             self._remember(message.level, text, group)
@@ -144,10 +145,13 @@ class Groups:
             self._remembered[level, text] = group
 
 
-def _describe(first_line: str, text: str) -> _Kind:
+def _describe(first_line: str, text: str, conceal: Callable[[str], str]) -> _Kind:
+    def masked(line: str) -> str:
+        return mask(conceal(shorten(line, READ_CHARACTERS)))
+
     exception = exception_line(text)
-    masked = mask(first_line) if exception is None else shorten(f"{mask(first_line)} … {mask(exception)}", 400)
-    return _Kind(masked, recognise(text))
+    said = masked(first_line) if exception is None else shorten(f"{masked(first_line)} … {masked(exception)}", 400)
+    return _Kind(said, recognise(text))
 
 
 def _order(group: LogGroup) -> tuple[int, int, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
@@ -42,14 +42,14 @@ class Scanner:
     Call ``begin`` before the first piece of every file, ``feed`` with its bytes, and ``finish`` once.
     """
 
-    def __init__(self, window: Window, zone: tzinfo) -> None:
+    def __init__(self, window: Window, zone: tzinfo, conceal: Callable[[str], str] = str) -> None:
         self.stamped = False
         """Whether any line so far carried a time stamp."""
         self.reaches_back = False
         """Whether any line so far is older than the window."""
         self._window = window
         self._clock = Clock(window, zone)
-        self._groups = Groups()
+        self._groups = Groups(conceal)
         self._levels: Counter[Level] = Counter()
         self._recent: deque[_Stretch] = deque(maxlen=LAST_LINES)
         self._message: Message | None = None
@@ -288,7 +288,7 @@ class Scanner:
         elif self._lines and not self.stamped:
             yield "its lines carry no time stamps: they were read whatever their age"
         elif self._first_at is not None and not reaches_back:
-            yield f"the log begins at {self._first_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            yield f"the log begins at {self._first_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         if self._later:
             yield "it has time stamps in the future: such lines are not counted"
         if self._backwards:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cdbctl.model.finding import Finding, Fix
+from cdbctl.model.finding import Finding, Fix, Status
 from cdbctl.model.report import Report
-from cdbctl.render.md import code, fence, inline, paragraphs, refs, table
-from cdbctl.render.rows import accepted, causes
+from cdbctl.render.gaps import is_gap
+from cdbctl.render.md import code, fence, inline, paragraphs, prose, refs, table
+from cdbctl.render.rows import Cause, accepted, causes, telling_quotes
 from cdbctl.render.sections.logs import quoted
-from cdbctl.render.words import NONE, tag, utc
+from cdbctl.render.words import NONE, count, tag, utc
+
+PROOFS = 4
+"""Evidence ids in a row of the matrix; the findings below name them all."""
 
 
 def matrix(report: Report) -> list[str]:
@@ -19,8 +23,8 @@ def matrix(report: Report) -> list[str]:
         (
             inline(row.component),
             tag(row.status),
-            f"{inline(row.summary)} ({refs(row.evidence)})" if row.evidence else inline(row.summary),
-            inline(row.action) or NONE,
+            f"{inline(row.summary)} ({refs(row.evidence, limit=PROOFS)})" if row.evidence else inline(row.summary),
+            prose(row.action) or NONE,
         )
         for row in report.matrix
     )
@@ -30,7 +34,7 @@ def matrix(report: Report) -> list[str]:
 def fix_plan(report: Report) -> list[str]:
     """Every finding that counts: causes in full, what follows from them as a list."""
     found = causes(report)
-    blocks = (block for cause in found for block in (*_finding(cause.finding), _effects(cause.effects)))
+    blocks = (block for cause in found for block in (*_finding(cause), *_effects(cause.effects, report)))
     return paragraphs(["## Findings and fix plan"], *blocks if found else (["Nothing to fix."],))
 
 
@@ -50,7 +54,8 @@ def accepted_findings(report: Report) -> list[str]:
     return paragraphs(["## Accepted findings"], table(header, rows) if rows else ["None."])
 
 
-def _finding(finding: Finding) -> Iterator[list[str]]:
+def _finding(cause: Cause) -> Iterator[list[str]]:
+    finding = cause.finding
     yield [f"### {tag(finding.status)} {finding.severity}: {inline(finding.title)}"]
     yield [
         f"- Check {inline(finding.check)}, subject {inline(finding.subject)}, finding {code(finding.fingerprint)}",
@@ -58,7 +63,7 @@ def _finding(finding: Finding) -> Iterator[list[str]]:
         f"- Actual: {inline(finding.actual)} ({refs(finding.evidence)})",
         *_weight(finding),
     ]
-    for quote in finding.quotes:
+    for quote in telling_quotes(cause):
         text, cut = quoted(quote.text)
         yield [f"Quoted from {inline(quote.evidence)}{', cut' if cut else ''}:"]
         yield fence(text)
@@ -66,8 +71,9 @@ def _finding(finding: Finding) -> Iterator[list[str]]:
         yield from _fix(finding.fix)
 
 
-def _effects(effects: Sequence[Finding]) -> list[str]:
+def _effects(effects: Sequence[Finding], report: Report) -> Iterator[list[str]]:
     """What follows from a finding, so that nobody repairs it on its own."""
+    undecided = sum(is_gap(item, report) for item in effects)
     header = ("Follows from it", "Status", "Actual", "Check and subject", "Finding")
     rows = [
         (
@@ -78,23 +84,26 @@ def _effects(effects: Sequence[Finding]) -> list[str]:
             code(item.fingerprint),
         )
         for item in effects
+        if not is_gap(item, report)
     ]
-    return table(header, rows) if rows else []
+    yield table(header, rows) if rows else []
+    if undecided:
+        yield [f"Because of it {count(undecided, 'check')} could not be decided: see “Not checked”."]
 
 
 def _weight(finding: Finding) -> Iterator[str]:
     if finding.impact or finding.policy:
         policy = f" ({inline(finding.policy)})" if finding.policy else ""
-        yield f"- Impact{policy}: {inline(finding.impact) or 'a rule is broken'}"
+        yield f"- Impact{policy}: {prose(finding.impact) or 'a rule is broken'}"
     if finding.lifecycle:
         seen = f", first seen {utc(finding.first_seen)}" if finding.first_seen else ""
         yield f"- Lifecycle: {finding.lifecycle.value}{seen}"
-    if not finding.required:
+    if finding.status is Status.UNKNOWN and not finding.required:
         yield "- Not required: the verdict does not wait for it"
 
 
 def _fix(fix: Fix) -> Iterator[list[str]]:
-    yield [f"**Fix:** {inline(fix.summary)}"]
+    yield [f"**Fix:** {prose(fix.summary)}"]
     if fix.migration and fix.migration not in fix.summary:
         yield [f"Pending migration: {code(fix.migration)}"]
     yield _numbered("Options, best first:", fix.options)
@@ -106,8 +115,8 @@ def _fix(fix: Fix) -> Iterator[list[str]]:
 
 
 def _numbered(title: str, items: Sequence[str]) -> list[str]:
-    return [title, "", *(f"{number}. {inline(item)}" for number, item in enumerate(items, 1))] if items else []
+    return [title, "", *(f"{number}. {prose(item)}" for number, item in enumerate(items, 1))] if items else []
 
 
 def _bullets(title: str, items: Sequence[str]) -> list[str]:
-    return [title, "", *(f"- {inline(item)}" for item in items)] if items else []
+    return [title, "", *(f"- {prose(item)}" for item in items)] if items else []

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC
 
-from cdbctl.model.finding import Finding, Lifecycle
+from cdbctl.model.finding import Finding, Lifecycle, Status
 from cdbctl.model.reading import Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import EarlierFinding
+from cdbctl.render.gaps import Gap, gaps, is_gap
 from cdbctl.render.md import code, inline, paragraphs, refs, table
 from cdbctl.render.rows import counted, digest
 from cdbctl.render.words import both, clock, count, duration, tag, utc
 
 SUBJECTS = 4
 """Named for each check that passed; the rest is counted."""
+DIGITS = 12
+"""Of a SHA-256, enough to tell by eye whether a file is the one that was read."""
 
 
 def changes(report: Report) -> list[str]:
@@ -41,13 +45,15 @@ def passed(report: Report) -> list[str]:
 
 def not_checked(report: Report) -> list[str]:
     """What nothing can be said about. No answer is not a good answer."""
-    missing = report.coverage.not_checked
-    header = ("Check", "Subject", "Reason", "Required")
-    rows = [(inline(m.check), inline(m.subject), inline(m.reason), "yes" if m.required else "no") for m in missing]
+    rows = [(inline(gap.reason), gap.size, _what(gap)) for gap in gaps(report)]
     absent = [f"- {inline(item.source)}: {inline(item.reason)}" for item in report.snapshot.not_configured]
     return paragraphs(
         ["## Not checked"],
-        table(header, rows) if rows else [] if absent else ["Everything that is declared was looked at."],
+        table(("Reason", "How many", "Checks and subjects"), rows)
+        if rows
+        else []
+        if absent
+        else ["Everything that is declared was looked at."],
         ["Not declared, so nobody looked:"] if absent else [],
         absent,
     )
@@ -57,9 +63,9 @@ def evidence(report: Report) -> list[str]:
     """Where every sentence of this report can be checked."""
     snapshot = report.snapshot
     day = snapshot.taken_at.astimezone(UTC)
-    header = ("Id", "Source", "File", "SHA-256", "Taken at (UTC)")
+    header = ("Id", "Source", "SHA-256 begins", "Taken at (UTC)")
     rows = (
-        (inline(item.id), inline(item.source), code(item.file), code(digest(item)), clock(item.at, snapshot.taken_at))
+        (inline(item.id), inline(item.source), code(digest(item)[:DIGITS]), clock(item.at, snapshot.taken_at))
         for item in snapshot.evidence()
     )
     took = duration((snapshot.finished_at - snapshot.taken_at).total_seconds())
@@ -67,8 +73,8 @@ def evidence(report: Report) -> list[str]:
         ["## Evidence"],
         [
             (
-                f"The files lie in the folder of this run, `{day:%Y-%m-%d}/{day:%H%M%S}Z` below the daily reports."
-                f" Reading all of it took {took}."
+                f"Each lies as `evidence/ID.log` in the folder of this run, `{day:%Y-%m-%d}/{day:%H%M%S}Z` below the"
+                f" daily reports; its whole SHA-256 stands in `report.json`. Reading all of it took {took}."
             )
         ],
         table(header, rows),
@@ -88,8 +94,10 @@ def _changes(report: Report) -> Iterator[list[str]]:
     run = previous.value
     then = both(run.taken_at, report.snapshot.timezone)
     yield [f"Compared with {code(run.path)}, {then}, verdict {inline(run.verdict)} ({inline(previous.evidence.id)})."]
+    changed = [item for item in counted(report) if item.lifecycle not in (None, Lifecycle.ONGOING)]
     lines = [
-        *(_changed(item) for item in counted(report) if item.lifecycle not in (None, Lifecycle.ONGOING)),
+        *(_changed(item) for item in changed if not is_gap(item, report)),
+        *_unanswered([item for item in changed if is_gap(item, report)]),
         *(f"- **RESOLVED** {_earlier(item)}" for item in report.resolved),
         *(f"- **UNVERIFIED** {_earlier(item)}: the check could not run again" for item in report.unverified),
     ]
@@ -104,9 +112,25 @@ def _changed(item: Finding) -> str:
     return f"- **{lifecycle}** {tag(item.status)} {inline(item.title)} {code(item.fingerprint)}"
 
 
+def _unanswered(items: list[Finding]) -> Iterator[str]:
+    """Checks without an answer, counted: the reasons stand under "Not checked"."""
+    for lifecycle, amount in Counter(item.lifecycle.value for item in items if item.lifecycle).items():
+        yield f"- **{lifecycle}** {tag(Status.UNKNOWN)} {count(amount, 'check')} without an answer: see “Not checked”"
+
+
 def _earlier(item: EarlierFinding) -> str:
     seen = f"first seen {utc(item.first_seen)}"
     return f"{inline(item.title)} {code(item.fingerprint)}, was {inline(item.status)}, {seen}"
+
+
+def _what(gap: Gap) -> str:
+    """The checks of one reason, each with its subjects; what is not required says so."""
+    by_check: dict[str, list[str]] = {}
+    mixed = 0 < gap.required < len(gap.items)
+    for item in gap.items:
+        note = " (not required)" if mixed and not item.required else ""
+        by_check.setdefault(item.check, []).append(f"{inline(item.subject)}{note}")
+    return "; ".join(f"{inline(check)}: {', '.join(subjects)}" for check, subjects in by_check.items())
 
 
 def _subjects(items: list[Finding]) -> str:

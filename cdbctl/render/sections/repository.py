@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from cdbctl.model.finding import Status
 from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.repository import RepositoryFacts
-from cdbctl.render.md import code, inline, paragraphs
+from cdbctl.render.md import code, inline, paragraphs, refs
 from cdbctl.render.text import shortened
-from cdbctl.render.words import both, count
+from cdbctl.render.words import both, count, tag
 
 PATHS = 8
 """Changed or untracked paths that are named."""
@@ -75,7 +76,11 @@ def _migrations(report: Report) -> list[str]:
         f"; not understood: {', '.join(inline(f'{item.name} ({item.problem})') for item in unread)}" if unread else ""
     )
     files = f"{count(len(folder.files), 'file')} in {code(folder.path)}"
-    return [f"- Migrations: {files}{problem} ({inline(reading.evidence.id)})"]
+    found = [
+        item for item in report.findings if item.rule.startswith("migrations.") and item.status is not Status.UNKNOWN
+    ]
+    told = [f"  - {tag(item.status)} {inline(item.title)} ({refs(item.evidence)})" for item in found]
+    return [f"- Migrations: {files}{problem} ({inline(reading.evidence.id)})", *told]
 
 
 def _no_answer(what: str, reading: Unavailable) -> str:

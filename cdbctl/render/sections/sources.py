@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from cdbctl.model.database import DatabaseFacts
+from cdbctl.model.finding import Status
 from cdbctl.model.host import HostFacts
 from cdbctl.model.reading import Observed, Reading, Unavailable
 from cdbctl.model.redis import RedisFacts, StreamFacts
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
 from cdbctl.render.md import inline, paragraphs, table
-from cdbctl.render.metric_rows import MetricRow, metric_rows
+from cdbctl.render.metric_rows import MetricRow, metric_rows, metric_statuses
 from cdbctl.render.rows import clock_offsets
-from cdbctl.render.words import NONE, clock, count, duration, number, percent, size, utc
+from cdbctl.render.words import NONE, clock, count, duration, number, percent, size, tag, utc
+
+LAST_TIMESTAMP = 253_402_300_800.0
+"""The end of the year 9999; what is beyond is no time."""
+_ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)")
 
 
 def metrics(report: Report) -> list[str]:
     """The metrics that checks ask for. What is absent is not zero."""
     snapshot = report.snapshot
     rows = metric_rows(snapshot)
-    header = ("Metric", "Exported by", "State", ">Value", ">Increase", "Evidence")
+    statuses = metric_statuses(report)
+    header = ("Metric", "Exported by", "Status", "State", ">Value", ">Increase", "Evidence")
     silent = [
         f"- {inline(name)}: no answer, {inline(reading.reason)} ({inline(reading.evidence.id)})"
         for name, reading in snapshot.metrics.items()
@@ -28,7 +36,9 @@ def metrics(report: Report) -> list[str]:
     ]
     return paragraphs(
         ["### Metrics"],
-        table(header, map(_metric, rows)) if rows else ["No check asks for a metric by name."],
+        table(header, (_metric(row, statuses.get((row.service, row.name))) for row in rows))
+        if rows
+        else ["No check asks for a metric by name."],
         silent,
     )
 
@@ -60,9 +70,23 @@ def host(report: Report) -> list[str]:
     )
 
 
-def _metric(row: MetricRow) -> tuple[str, ...]:
-    grew = NONE if row.increase is None else f"{number(row.increase)} in {duration(row.apart_seconds)}"
-    return (inline(row.name), inline(row.service), row.state.value, number(row.value), grew, inline(row.evidence))
+def _metric(row: MetricRow, status: Status | None) -> tuple[str, ...]:
+    return (
+        inline(row.name),
+        inline(row.service),
+        tag(status) if status else NONE,
+        row.state.value,
+        _metric_value(row),
+        NONE if row.increase is None else f"{number(row.increase)} in {duration(row.apart_seconds)}",
+        inline(row.evidence),
+    )
+
+
+def _metric_value(row: MetricRow) -> str:
+    """The number; a time that is exported as seconds since 1970 is shown as a time, too."""
+    if row.value is None or not row.name.endswith("_timestamp_seconds") or not 0 < row.value < LAST_TIMESTAMP:
+        return number(row.value)
+    return f"{number(row.value)} ({utc(datetime.fromtimestamp(row.value, UTC))})"
 
 
 def _database(reading: Reading[DatabaseFacts] | None, snapshot: Snapshot) -> list[str]:
@@ -93,8 +117,18 @@ def _database(reading: Reading[DatabaseFacts] | None, snapshot: Snapshot) -> lis
     if facts.in_recovery:
         lines.append("- The server is in recovery: it takes no writes")
     if facts.schema_versions is not None:
-        lines.append(f"- The stack's own schema_version says: {inline(', '.join(facts.schema_versions)) or 'nothing'}")
+        newest = facts.schema_versions[-1:]
+        said = (
+            f"{count(len(facts.schema_versions), 'row')}, the last: {inline(_row_in_words(newest[0]))}"
+            if newest
+            else "no row"
+        )
+        lines.append(f"- The stack's own schema_version: {said}")
     return lines
+
+
+def _row_in_words(row: str) -> str:
+    return ", ".join(_ISO_TIME.sub(r"\1 \2 UTC", value) for value in row.split(" | "))
 
 
 def _redis(reading: Reading[RedisFacts] | None, snapshot: Snapshot) -> list[str]:

@@ -7,13 +7,16 @@ from datetime import UTC
 from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
-from cdbctl.render.md import code, fence, inline, paragraphs, refs
-from cdbctl.render.rows import Cause, coverage_sentence, tally, top_findings
+from cdbctl.render.gaps import gaps
+from cdbctl.render.md import code, fence, inline, paragraphs, prose, refs
+from cdbctl.render.rows import Cause, coverage_sentence, shown_line, tally, telling_quotes, top_findings
 from cdbctl.render.text import shortened
-from cdbctl.render.words import both, duration, span, tag, zone
+from cdbctl.render.words import both, count, duration, span, tag, zone
 
 EFFECTS = 3
 """Named with each top finding; all of them stand in the fix plan."""
+REASONS = 3
+"""Why something was not checked: as many are told here."""
 
 
 def title(report: Report) -> list[str]:
@@ -39,12 +42,27 @@ def executive_summary(report: Report) -> list[str]:
     return paragraphs(
         ["## Executive summary"],
         [f"**Verdict:** {tag(report.verdict)} — {tally(report)}"],
-        [f"**Coverage:** {coverage_sentence(report)}"],
+        [f"**Coverage:** {coverage_sentence(report)}; a check counts once for each of its subjects"],
+        _not_checked(report),
         [f"**{'Top finding' if len(worst) == 1 else 'Top findings'}:**"] if worst else [],
         findings,
-        [f"**Next step:** {inline(report.next_step.text)}"],
+        [f"**Next step:** {prose(report.next_step.text)}"],
         fence(report.next_step.command, "sh") if report.next_step.command else [],
     )
+
+
+def _not_checked(report: Report) -> list[str]:
+    """What nothing is known about, and why, before anybody trusts the verdict."""
+    lines = [f"- {gap.size}: {inline(shortened(gap.reason, 240))}" for gap in gaps(report)]
+    hidden = len(lines) - REASONS
+    absent = ", ".join(inline(item.source) for item in report.snapshot.not_configured)
+    if hidden > 0:
+        lines[REASONS:] = [f"- {count(hidden, 'more reason')}: see “Not checked” below"]
+    if absent and not lines:
+        return [f"**Not checked:** {absent} (not declared)"]
+    if absent:
+        lines.append(f"- not declared: {absent}")
+    return ["**Not checked:**", "", *lines] if lines else []
 
 
 def _top(number: int, cause: Cause) -> list[str]:
@@ -53,12 +71,12 @@ def _top(number: int, cause: Cause) -> list[str]:
         f"{number}. {tag(finding.status)} **{finding.severity}** {inline(finding.title)}",
         f"   - {inline(finding.subject)}: {inline(shortened(finding.actual, 300))} ({refs(finding.evidence)})",
     ]
-    if finding.quotes:
-        first_line = finding.quotes[0].text.partition("\n")[0]
-        lines.append(f"   - {code(first_line[:200])}")
+    for quote in telling_quotes(cause)[:1]:
+        source = "" if quote.evidence in finding.evidence else f"{inline(quote.evidence)}: "
+        lines.append(f"   - {source}{code(shown_line(quote.text))}")
     if finding.impact:
         policy = f" ({inline(finding.policy)})" if finding.policy else ""
-        lines.append(f"   - Impact{policy}: {inline(finding.impact)}")
+        lines.append(f"   - Impact{policy}: {prose(finding.impact)}")
     if cause.effects:
         titles = "; ".join(inline(effect.title) for effect in cause.effects[:EFFECTS])
         rest = len(cause.effects) - EFFECTS
