@@ -7,9 +7,11 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryFile
@@ -55,7 +57,7 @@ def store(reports: Path, *, report: Report, texts: Mapping[str, str]) -> Path:
             _write(unfinished[0], files)
             _write_file(unfinished[1], texts.get("report.md", ""))
             folder = _publish(unfinished[0], day, report)
-            if _newest(daily) == folder:
+            if _newest(daily, until=max(day.name, day_name(datetime.now(UTC)))) == folder:
                 unfinished[1].replace(daily / "latest.md")
             unfinished[1].unlink(missing_ok=True)
             _sync_folder(daily)
@@ -108,7 +110,10 @@ def load_snapshot(path: Path) -> Snapshot:
 
 def _read_json(file: Path) -> Any:
     try:
-        if file.stat().st_size > LARGEST_SNAPSHOT_BYTES:
+        facts = file.stat()
+        if not stat.S_ISREG(facts.st_mode):  # a pipe or a device would never end
+            raise _unusable(file, "it is not a file")
+        if facts.st_size > LARGEST_SNAPSHOT_BYTES:
             raise _unusable(file, f"it is larger than {LARGEST_SNAPSHOT_BYTES // 1_000_000} MB")
         return json.loads(file.read_text(encoding="utf-8-sig"), parse_constant=_no_constant)
     except OSError as error:
@@ -186,8 +191,9 @@ def _publish(unfinished: Path, day: Path, report: Report) -> Path:
             return folder
 
 
-def _newest(daily: Path) -> Path | None:
-    for day in sorted((item for item in daily.iterdir() if is_day(item.name)), reverse=True):
+def _newest(daily: Path, *, until: str) -> Path | None:
+    """The newest run up to a day; one that a wrong clock dated later must not hold ``latest.md`` for years."""
+    for day in sorted((item for item in daily.iterdir() if is_day(item.name) and item.name <= until), reverse=True):
         runs = [(order, item) for item in day.glob("*") if (order := run_order(item.name))]
         if runs:
             return max(runs)[1]

@@ -88,6 +88,12 @@ class TestStore:
         latest = (tmp_path / "daily" / "latest.md").read_text(encoding="utf-8")
         assert latest == markdown(later(3600))
 
+    def test_a_run_that_a_wrong_clock_dated_years_ahead_does_not_hold_latest(self, tmp_path: Path) -> None:
+        save(tmp_path, later(86_400 * 365 * 500))
+        save(tmp_path)
+        latest = (tmp_path / "daily" / "latest.md").read_text(encoding="utf-8")
+        assert latest == markdown(fail_report())
+
     def test_a_file_that_looks_like_a_day_is_not_in_the_way(self, tmp_path: Path) -> None:
         (tmp_path / "daily").mkdir()
         (tmp_path / "daily" / "2027-01-01").touch()

@@ -50,11 +50,12 @@ class Installation:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout; what builds it comes from the package index."""
     folder = tmp_path_factory.mktemp("wheel")
+    command: tuple[str, ...]
     if find_spec("pip"):
         pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-        command = (*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(REPOSITORY))
+        command = [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(REPOSITORY)]
     else:
-        command = (_uv(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(REPOSITORY))
+        command = [_uv(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(REPOSITORY)]
     subprocess.run(command, check=True, cwd=folder, timeout=120)
     (built,) = folder.glob("*.whl")
     return built
@@ -66,11 +67,12 @@ def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
     python = folder / SCRIPTS / "python"
+    command: tuple[str, ...]
     if find_spec("pip"):
         installer = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python))
-        command = (*installer, "install", "--no-deps", "--no-index", str(wheel))
+        command = [*installer, "install", "--no-deps", "--no-index", str(wheel)]
     else:
-        command = (_uv(), "pip", "install", "--quiet", "--no-deps", "--offline", "--python", str(python), str(wheel))
+        command = [_uv(), "pip", "install", "--quiet", "--no-deps", "--offline", "--python", str(python), str(wheel)]
     subprocess.run(command, check=True, timeout=60)
     question = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([python, "-c", question], check=True, capture_output=True, text=True, timeout=60)

@@ -32,10 +32,14 @@ def _answered(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
     """The answers of one check; a subject that no answer came for is UNKNOWN, never forgotten."""
     rule = RULES.get(check.rule)
     answered = set()
-    for finding in rule.judge(check, snapshot) if rule else ():
-        answered.add(finding.subject)
-        yield finding
-    reason = "the rule gave no answer" if rule else f"this version of cdbctl has no rule {check.rule}"
+    reason = f"this version of cdbctl has no rule {check.rule}"
+    try:
+        for finding in rule.judge(check, snapshot) if rule else ():
+            answered.add(finding.subject)
+            yield finding
+        reason = "the rule gave no answer" if rule else reason
+    except Exception as bug:  # noqa: BLE001 - a defect of one rule costs its answers, not the report
+        reason = f"a defect of cdbctl: the rule {check.rule} failed with {type(bug).__name__}: {bug}"
     for subject in check.subjects:
         if subject not in answered:
             yield Case(check, snapshot, subject).unknown(f"{subject}: {reason}", reason)

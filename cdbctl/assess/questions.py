@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from cdbctl.model.check import Check
 from cdbctl.model.database import QueryAnswer
 from cdbctl.model.needs import Question
@@ -47,10 +49,12 @@ def quoted(name: str) -> str:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool | int | float):
-        return float(value)
     try:
+        if isinstance(value, bool | int | float):
+            return float(value)
         # numeric arrives as text, so that no digit is lost on the way
         return float(value) if isinstance(value, str) else None
     except ValueError:
         return None
+    except OverflowError:  # a whole number beyond every float: no limit that a check can name is as large
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf

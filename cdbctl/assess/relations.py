@@ -29,6 +29,11 @@ def among(name: str, relations: Iterable[Relation]) -> bool:
     return any(same(name, f"{relation.schema}.{relation.name}") for relation in relations)
 
 
+def is_listed(name: str, relations: Iterable[Relation]) -> bool:
+    """Whether the live catalog holds exactly this relation; ``public`` is meant where no schema is named."""
+    return any(qualified(name) == f"{relation.schema}.{relation.name}" for relation in relations)
+
+
 def missing_relation(reading: Unavailable, asked: str) -> str | None:
     """The relation that PostgreSQL says does not exist, when that is why there is no answer.
 

@@ -95,7 +95,7 @@ def _jobs(settings: Settings, needs: Needs, window: Window, conceal: Callable[[s
     yield _repository_job(settings)
     yield _host_job(settings)
     yield migrations_job(settings)
-    yield _history_job(settings)
+    yield _history_job(settings, window)
     for service in settings.services:
         if service.health_url:
             yield _health_job(settings, service, service.health_url)
@@ -194,11 +194,11 @@ def migrations_job(settings: Settings) -> Job[Any]:
     return _job(settings, "migrations", f"migrations in {settings.paths.migrations}", read)
 
 
-def _history_job(settings: Settings) -> Job[Any]:
+def _history_job(settings: Settings, window: Window) -> Job[Any]:
     def read(_: float) -> Seen[EarlierRun | None]:
         from cdbctl.collect.history import read_earlier_run
 
-        return read_earlier_run(settings.root / settings.paths.reports)
+        return read_earlier_run(settings.root / settings.paths.reports, now=window.until)
 
     return _job(settings, "history", "stored runs", read)
 

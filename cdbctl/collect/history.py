@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,10 @@ class Broken(Exception):
     """A stored run that cannot be used; the message says why."""
 
 
-def read_earlier_run(reports: Path) -> Seen[EarlierRun | None]:
+def read_earlier_run(reports: Path, *, now: datetime) -> Seen[EarlierRun | None]:
     """Read the newest complete run; broken ones are named in the evidence and the next older one is used.
+
+    A run that is dated later than ``now`` was stored under a wrong clock: nothing can be compared with it.
 
     The value is None when nothing is stored yet.
     """
@@ -35,6 +39,7 @@ def read_earlier_run(reports: Path) -> Seen[EarlierRun | None]:
             name = f"{reports.name}/{folder.relative_to(reports).as_posix()}"
             try:
                 run = _read_run(folder, name)
+                _expect_past(run, now)
             except Broken as problem:
                 skipped.append(f"skipped {name}: {problem}")
             else:
@@ -77,9 +82,17 @@ def _read_run(folder: Path, name: str) -> EarlierRun:
         raise Broken(str(error)) from error
 
 
+def _expect_past(run: EarlierRun, now: datetime) -> None:
+    if run.taken_at > now:
+        raise Broken(f"it is dated {run.taken_at.isoformat()}, which is still to come: a clock was wrong")
+
+
 def _read_json(file: Path, schema: str) -> Mapping[str, Any]:
     try:
-        if file.stat().st_size > LARGEST_FILE_BYTES:
+        facts = file.stat()
+        if not stat.S_ISREG(facts.st_mode):  # a pipe or a device would never end
+            raise Broken(f"{file.name} is not a file")
+        if facts.st_size > LARGEST_FILE_BYTES:
             raise Broken(f"{file.name} is larger than {LARGEST_FILE_BYTES // 1_000_000} MB")
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -139,6 +139,30 @@ class TestDecisions:
         assert only(snapshot, self.CHECK).actual.startswith("0 decisions in the window of 60 min;")
 
 
+class TestContinuity:
+    """An event of the future would hide a standstill until its time has come."""
+
+    def judge(self, snapshot: Snapshot, check: Check) -> Status:
+        return only(snapshot, check).status
+
+    def test_a_gauge_in_milliseconds_has_no_age(self) -> None:
+        stage = {"name": "ticks", "service": "cdb_ws", "max_age_seconds": 5}
+        name = "market_data_last_timestamp_seconds"
+        check = make_check("pipeline.continuity", "ticks", stages=[{**stage, "metric": name}])
+        for stamp, status in (
+            (NOW.timestamp() + 1, Status.OK),
+            (NOW.timestamp() + 86_400, Status.UNKNOWN),
+            (NOW.timestamp() * 1000, Status.UNKNOWN),
+        ):
+            assert self.judge(with_metric(healthy((check,)), "cdb_ws", name, stamp), check) is status
+
+    def test_an_entry_with_an_id_of_tomorrow_has_no_age(self) -> None:
+        stage = {"name": "fills", "service": "cdb_execution", "max_age_seconds": 30, "streams": ["stream.fills"]}
+        check = make_check("pipeline.continuity", "fills", stages=[stage])
+        ahead = with_stream(healthy((check,)), snapshots.stream("stream.fills", -86_400))
+        assert self.judge(ahead, check) is Status.UNKNOWN
+
+
 class TestLogs:
     def test_a_rate_is_computed_over_the_time_that_the_log_covers(self) -> None:
         check = make_check("logs.error-rate", "cdb_risk")
@@ -153,6 +177,21 @@ class TestLogs:
         window = replace(facts.window, complete=False, note="only the last 64 MiB")
         finding = only(with_log(healthy((check,)), "cdb_risk", replace(facts, window=window)), check)
         assert "not read completely (only the last 64 MiB)" in finding.actual
+
+    @pytest.mark.parametrize("rule", ["logs.signature", "logs.error-rate", "service.healthy-but-erroring"])
+    def test_no_error_in_a_part_of_a_log_does_not_clear_the_rest(self, rule: str) -> None:
+        check = make_check(rule, "cdb_risk")
+        facts = log()
+        half = replace(facts, window=replace(facts.window, complete=False))
+        assert only(with_log(healthy((check,)), "cdb_risk", facts), check).status is Status.OK
+        assert only(with_log(healthy((check,)), "cdb_risk", half), check).status is Status.UNKNOWN
+
+    def test_a_line_from_the_future_is_no_sign_of_life(self) -> None:
+        check = make_check("logs.freshness", "cdb_ws", max_age_seconds=15)
+        snapshot = with_log(healthy((check,)), "cdb_ws", log(newest_at=NOW + timedelta(hours=2)))
+        finding = only(snapshot, check)
+        assert finding.status is Status.UNKNOWN
+        assert "dated 120 min in the future" in finding.title
 
     def test_groups_of_one_signature_are_one_finding(self) -> None:
         check = make_check("logs.signature", "cdb_risk")
@@ -240,13 +279,38 @@ class TestServices:
 class TestDatabase:
     def test_another_language_still_says_that_the_table_is_missing(self) -> None:
         check = make_check("database.freshness", "risk_events", column="created_at", max_age_seconds=30)
-        snapshot = healthy((check,))
+        snapshot = snapshots.without_table(healthy((check,)), "risk_events")
         answers = {
             id: snapshots.unavailable(reading, "42P01 Relation »risk_events« existiert nicht")
             for id, reading in snapshot.answers.items()
         }
         finding = only(replace(snapshot, answers=answers), check)
         assert (finding.status, finding.details["relation"]) == (Status.FAIL, "risk_events")
+
+    def test_a_table_that_the_catalog_holds_is_not_called_missing(self) -> None:
+        check = make_check("database.freshness", "risk_events", column="created_at", max_age_seconds=30)
+        snapshot = healthy((check,))
+        reason = '42P01 relation "risk_events" does not exist'
+        answers = {id: snapshots.unavailable(reading, reason) for id, reading in snapshot.answers.items()}
+        finding = only(replace(snapshot, answers=answers), check)
+        assert finding.status is Status.UNKNOWN
+        assert finding.fix is not None
+        assert "search_path" in finding.fix.summary
+
+    def test_a_row_from_the_future_is_not_fresh(self) -> None:
+        check = make_check("database.freshness", "orders", column="created_at", max_age_seconds=30)
+        for age, status in ((-3.0, Status.OK), (-3600.0, Status.UNKNOWN)):
+            assert only(snapshots.with_row_age(healthy((check,)), "orders", age), check).status is status
+
+    def test_a_number_beyond_every_float_is_compared(self) -> None:
+        check = make_check("database.value", "rows", sql="SELECT 1", max=5)
+        snapshot = healthy((check,))
+        for value, status in ((10**400, Status.FAIL), (-(10**400), Status.OK), (f"{10**400}", Status.FAIL)):
+            answers = {
+                id: snapshots.edit(reading, lambda answer, value=value: replace(answer, rows=((value,),)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                for id, reading in snapshot.answers.items()
+            }
+            assert only(replace(snapshot, answers=answers), check).status is status
 
     def test_an_empty_table_is_not_fresh(self) -> None:
         check = make_check("database.freshness", "orders", column="created_at", max_age_seconds=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,10 @@ from cdbctl.render.markdown import markdown
 from tests.render.reports import FINDINGS, NOW, SNAPSHOT, fail_report, observed, silent_report
 
 
+TODAY = NOW + timedelta(days=2000)
+"""Later than every run that is stored here."""
+
+
 def save(reports: Path, *, hours: float = 0, report: Any = None) -> Path:
     report = report or fail_report()
     moved = replace(report, snapshot=replace(report.snapshot, taken_at=NOW + timedelta(hours=hours)))
@@ -29,9 +34,15 @@ def save(reports: Path, *, hours: float = 0, report: Any = None) -> Path:
 
 
 def earlier(reports: Path) -> EarlierRun:
-    run = read_earlier_run(reports).value
+    run = read_earlier_run(reports, now=TODAY).value
     assert run is not None
     return run
+
+
+def make_pipe(path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(path)
 
 
 def edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -42,7 +53,7 @@ def edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def test_before_the_first_run_there_is_nothing(tmp_path: Path) -> None:
     for reports in (tmp_path, tmp_path / "missing"):
-        seen = read_earlier_run(reports)
+        seen = read_earlier_run(reports, now=TODAY)
         assert seen.value is None
         assert "no run is stored" in seen.text
 
@@ -122,17 +133,34 @@ def test_a_broken_run_is_named_and_the_next_older_one_is_used(
 ) -> None:
     save(tmp_path)
     damage(save(tmp_path, hours=30))
-    seen = read_earlier_run(tmp_path)
+    seen = read_earlier_run(tmp_path, now=TODAY)
     assert seen.value is not None
     assert seen.value.taken_at == NOW
     assert f"skipped {tmp_path.name}/daily/2026-02-10/142603Z: " in seen.text
     assert reason in seen.text
 
 
+def test_a_run_from_the_future_was_stored_under_a_wrong_clock(tmp_path: Path) -> None:
+    save(tmp_path)
+    save(tmp_path, hours=30)
+    seen = read_earlier_run(tmp_path, now=NOW + timedelta(hours=1))
+    assert seen.value is not None
+    assert seen.value.taken_at == NOW
+    assert "2026-02-10/142603Z: it is dated 2026-02-10T14:26:03" in seen.text
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    run = save(tmp_path)
+    (run / "report.json").unlink()
+    make_pipe(run / "report.json")
+    with pytest.raises(NoAnswer, match=r"report\.json is not a file"):
+        read_earlier_run(tmp_path, now=TODAY)
+
+
 def test_when_every_run_is_broken_the_source_gives_no_answer(tmp_path: Path) -> None:
     (save(tmp_path) / "report.json").unlink()
     with pytest.raises(NoAnswer) as caught:
-        read_earlier_run(tmp_path)
+        read_earlier_run(tmp_path, now=TODAY)
     assert "082603Z: report.json: No such file" in caught.value.reason
     assert caught.value.remedy
 
@@ -141,14 +169,14 @@ def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     save(tmp_path)
     monkeypatch.setattr(history, "LARGEST_FILE_BYTES", 1000)
     with pytest.raises(NoAnswer, match=r"report\.json is larger than"):
-        read_earlier_run(tmp_path)
+        read_earlier_run(tmp_path, now=TODAY)
 
 
 def test_many_broken_runs_are_not_all_tried(tmp_path: Path) -> None:
     for second in range(60):
         (tmp_path / "daily" / "2026-02-09" / f"0826{second:02}Z").mkdir(parents=True)
     with pytest.raises(NoAnswer) as caught:
-        read_earlier_run(tmp_path)
+        read_earlier_run(tmp_path, now=TODAY)
     assert caught.value.reason.count("skipped") == history.TRIED
 
 
@@ -165,7 +193,7 @@ def test_files_and_foreign_folders_are_passed_over(tmp_path: Path) -> None:
 def test_reports_that_are_a_file_give_no_answer(tmp_path: Path) -> None:
     (tmp_path / "daily").touch()
     with pytest.raises(NoAnswer):
-        read_earlier_run(tmp_path)
+        read_earlier_run(tmp_path, now=TODAY)
 
 
 def test_of_hundreds_of_days_only_the_newest_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdbctl.collect.redact import Redactor, known_secrets
+from cdbctl.collect.redact import Redactor, known_secrets, without_words_of
 from cdbctl.collect.secret_patterns import TOKEN
 from cdbctl.model.logs import LogLine
+from cdbctl.model.metrics import Series
 
 KEY = b"a key for the tests"
 
@@ -133,6 +134,14 @@ def test_a_private_key_that_was_cut_takes_nothing_of_the_next_lines_with_it() ->
     assert redacted.endswith("\n   line 12:\nordinary text\n")
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_private_key_whose_beginning_was_not_read_is_replaced(newline: str) -> None:
+    lines = ["09:00 ordinary text", "MIIEpAIBAAKCAQEA7bq", "9cV1q+/x0OaT==", "-----END RSA PRIVATE KEY-----", "next"]
+    redacted = Redactor({}, key=KEY).text(newline.join(lines)).split(newline)
+    assert (redacted[0], *redacted[2:]) == (lines[0], *lines[3:])
+    assert TOKEN.fullmatch(redacted[1])
+
+
 class TestKnownSecrets:
     SECRET = 'p@ss w/ö"rd&1'
 
@@ -174,6 +183,33 @@ class TestKnownSecrets:
         redactor = Redactor({"PGPASSWORD": "postgres"}, key=KEY)
         assert redactor.text("cdb_postgres_exporter") == "cdb_postgres_exporter"
         assert "postgres" not in redactor.text("with postgres as password").removeprefix("with ").split()
+
+    @pytest.mark.parametrize("name", ["contradictions.postgres-up", "postgres-exporter", "x.postgres", "ci/postgres_1"])
+    def test_that_are_ordinary_words_leave_names_whole(self, name: str) -> None:
+        assert Redactor({"PGPASSWORD": "postgres"}, key=KEY).text(f"{name}: ok") == f"{name}: ok"
+
+    def test_that_are_ordinary_words_of_the_definitions_are_left_alone(self) -> None:
+        known = {"A": "signals", "B": "cdb_risk", "C": "risk", "D": "Tr0ub4dor", "E": "hunter"}
+        definitions = "Service(name='cdb_risk'), stage 'signals', Tr0ub4dor, hunter-gatherer"
+        assert set(without_words_of(known, definitions)) == {"C", "D", "E"}
+
+    def test_that_are_long_and_random_are_known_by_their_beginning_where_a_text_was_cut(self) -> None:
+        redactor = Redactor({"DB": "Kx9-44512-Zeta-81-Omega", "word": "correct-horse-battery"}, key=KEY)
+        token = redactor.text("Kx9-44512-Zeta-81-Omega")
+        assert redactor.text('{"a": "Kx9-44512-Zeta-8…') == f'{{"a": "{token}…'
+        assert redactor.text("Kx9-44512-Ze") == token
+        assert redactor.text("correct-horse") == "correct-horse"
+
+    def test_that_begin_like_an_address_are_not_known_by_their_beginning(self) -> None:
+        redactor = Redactor({"AUTH": "http://127.0.0.1:8200/v1/auth"}, key=KEY)
+        assert redactor.text("http://127.0.0.1:8080/health") == "http://127.0.0.1:8080/health"
+
+    def test_that_are_concealed_have_no_token_and_are_not_counted(self) -> None:
+        redactor = Redactor({"DB": "hunter2hunter2"}, key=KEY)
+        concealed = redactor.conceal("a hunter2hunter2, password=Zq-20931-bird, AKIA" + "IOSFODNN7EXAMPLE")
+        assert concealed == "a <secret>, password=<secret>, <secret>"
+        assert redactor.text(concealed) == concealed
+        assert redactor.redactions == ()
 
     def test_inside_of_something_that_only_looks_like_a_token_are_replaced(self) -> None:
         redactor = Redactor({"DB": "hunter2hunter2"}, key=KEY)
@@ -244,6 +280,12 @@ class TestValuesOfTheModel:
         assert "'pw'" not in stored
         assert redacted.labels["password_file"] == "file:x"
 
+    def test_of_metrics_have_labels_whose_names_say_that_they_are_secret(self) -> None:
+        series = Series("orders_total", (("api_key", "quiet"), ("symbol", "BTCUSDT")), 5.0, 4.0)
+        redacted = Redactor({}, key=KEY).value(series)
+        assert TOKEN.fullmatch(redacted.labels[0][1])
+        assert redacted.labels[1] == series.labels[1]
+
     def test_without_secrets_are_the_same_object(self) -> None:
         value = Everything((LogLine(1, self.AT, "fine"),), {"a": 1}, Colour.RED, self.AT, 1)
         assert Redactor({"DB": "something"}, key=KEY).value(value) == value
@@ -283,6 +325,7 @@ HOSTILE = {
     "jwt dots": "eyJaaaaaaaa." * 83_000,
     "keys of pem": "-----BEGIN PRIVATE KEY-----" * 37_000,
     "pem that never ends": "-----BEGIN PRIVATE KEY-----" + "A" * 1_000_000,
+    "pem ends": ("A" * 50 + "\n") * 10_000 + "-----END PRIVATE KEY-----" * 20_000,
     "pem headers": "-----BEGIN PRIVATE KEY-----" + "\nProc-Type: " * 83_000,
     "digits": "1" * 1_000_000 + ":" + "a" * 34,
     "telegram": "12345678:" * 111_000,

@@ -356,7 +356,7 @@ def _plant_in_log(root: Path, secrets: Mapping[str, str]) -> None:
         f"login failed, password={secrets['named']}",
         "with password=postgres and the word postgres alone",
         f"the key is\n{pem}\nand that was it",
-        f"a long word: {'z' * 3970}{environment}",
+        f"a long word: {'z' * 3930}{environment}",
         (
             "Unhandled exception\nTraceback (most recent call last):\n"
             f'  File "/app/services/pages/service.py", line 12, in connect\n    connect("{secrets["dsn"]}")\n'

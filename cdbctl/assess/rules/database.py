@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from cdbctl.assess.ages import ahead, is_ahead
 from cdbctl.assess.case import Case, cases, quote
 from cdbctl.assess.params import Params, number, schema, text, whole
 from cdbctl.assess.questions import age_question, answer_to, newest_row, only_number, question_id
-from cdbctl.assess.relations import missing_relation
+from cdbctl.assess.relations import is_listed, missing_relation, qualified
 from cdbctl.assess.repair import missing_relation_fix
 from cdbctl.assess.rule import Rule
 from cdbctl.assess.rules.metric import fits, within
@@ -199,7 +200,10 @@ def _answer(case: Case, service: str | None) -> Observed[QueryAnswer] | Finding:
 
 
 def no_table(case: Case, reading: Unavailable, relation: str, service: str | None) -> Finding:
-    """PostgreSQL answered: the table does not exist. That is an answer, and a bad one."""
+    """PostgreSQL answered: the table does not exist. That is an answer, and a bad one, unless its catalog disagrees."""
+    live = case.snapshot.database
+    if isinstance(live, Observed) and is_listed(relation, live.value.relations):
+        return _not_on_the_path(case, reading, live, relation)
     finding = case.finding(
         Status.FAIL,
         f"table {relation} does not exist",
@@ -210,6 +214,19 @@ def no_table(case: Case, reading: Unavailable, relation: str, service: str | Non
         quotes=quote(reading.evidence, reading.reason),
     )
     return replace(finding, fix=missing_relation_fix(finding, case.snapshot, relation, service=service))
+
+
+def _not_on_the_path(case: Case, reading: Unavailable, live: Observed[DatabaseFacts], relation: str) -> Finding:
+    role = live.source
+    return case.unknown(
+        f"{relation} is there, but a question by its bare name does not find it",
+        f"PostgreSQL answered: {reading.reason}; its catalog holds {qualified(relation)} all the same",
+        reading,
+        live,
+        remedy=f"Name the schema in the check {case.check.id}, or add it to the search_path of the role in {role}; "
+        "a table that was made during this check-up is found by the next one",
+        quotes=quote(reading.evidence, reading.reason),
+    )
 
 
 FRESHNESS = schema(
@@ -238,6 +255,9 @@ def judge_freshness(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
             yield reading
             continue
         newest, age = newest_row(reading.value)
+        if age is not None and is_ahead(age):
+            yield ahead(case, f"the newest row of {case.subject}", age, readable(newest or ""), reading)
+            continue
         if age is None:
             title, actual = f"{case.subject} holds no row", "the table is there and holds no row"
         else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from cdbctl.assess.case import Case, cases, quote
+from cdbctl.assess.ages import ahead, is_ahead
+from cdbctl.assess.case import AnyReading, Case, cases, quote
 from cdbctl.assess.logfacts import (
     BAD_LEVELS,
     covered_seconds,
@@ -27,6 +28,10 @@ from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.runtime import Health
 from cdbctl.model.snapshot import Snapshot
 
+READ_ALL = (
+    "Raise deadlines.logs in cdbctl.yaml or look at a shorter window with --since; "
+    "where lines are dated in the future, correct the clock of the service or the time zone declared for its log"
+)
 LogJudge: TypeAlias = Callable[[Case, Observed[LogFacts]], Iterator[Finding]]
 
 
@@ -39,6 +44,20 @@ def _each_log(check: Check, snapshot: Snapshot, judge: LogJudge) -> Iterator[Fin
             yield case.silent(reading)
         else:
             yield from judge(case, reading)
+
+
+def _none_seen(
+    case: Case,
+    actual: str,
+    reading: Observed[LogFacts],
+    *others: AnyReading,
+    details: Mapping[str, object] | None = None,
+) -> Finding:
+    """Nothing bad was seen: that is well if everything was read, and nobody knows if it was not."""
+    if reading.value.window.complete:
+        return case.ok(actual, reading, *others, details=details)
+    title = f"the log of {case.subject} was not read completely"
+    return case.unknown(title, actual, reading, *others, remedy=READ_ALL, details=details)
 
 
 ERROR_RATE = schema(
@@ -64,7 +83,7 @@ def judge_error_rate(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         }
         actual = f"{_errors(facts, live)} in {proof(facts)}"
         if live < least or per_minute(live, seconds) <= limit:
-            yield case.ok(actual, reading, details=details)
+            yield _none_seen(case, actual, reading, details=details)
             return
         title = f"{case.subject} logs {live * 60 / seconds:.3g} errors per minute"
         yield case.finding(
@@ -119,7 +138,7 @@ def judge_signature(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         if not found:
             left = reading.value.groups_left_out
             rest = f"; {plural(left, 'rarer message')} not looked at" if left else ""
-            yield case.ok(f"none in {proof(reading.value)}{rest}", reading)
+            yield _none_seen(case, f"none in {proof(reading.value)}{rest}", reading)
 
     return _each_log(check, snapshot, judge)
 
@@ -200,7 +219,11 @@ def judge_freshness(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
                 details={"max_age_seconds": limit},
             )
             return
-        age = max(0.0, (reading.at - newest).total_seconds())
+        age = (reading.at - newest).total_seconds()
+        if is_ahead(age):
+            yield ahead(case, f"the newest line of {case.subject}", age, clock(newest), reading)
+            return
+        age = max(0.0, age)
         details = {"age_seconds": round(age, 1), "max_age_seconds": limit, "newest_at": stamp(newest)}
         actual = f"its newest line is {duration(age)} old ({clock(newest)})"
         if age <= limit:
@@ -249,7 +272,7 @@ def _healthy_but_erroring(case: Case, reading: Observed[LogFacts], params: Param
     actual = f"health page: {said.health.value}; log: {_errors(facts, live)}, {share(of_lines)} of {proof(facts)}"
     too_many = per_minute(live, seconds) > limit or of_lines > part
     if said.health is not Health.HEALTHY or live < params.number("min_errors") or not too_many:
-        return case.ok(actual, reading, health, details=details)
+        return _none_seen(case, actual, reading, health, details=details)
     title = f"{case.subject} says healthy and logs {live * 60 / seconds:.3g} errors per minute"
     words = (*_worst_words(reading), *quote(health.evidence, said.detail))
     return case.finding(Status.FAIL, title, actual, reading, health, key="errors", details=details, quotes=words)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cdbctl.assess.ages import ahead, is_ahead
 from cdbctl.assess.case import AnyReading, Case, cases
 from cdbctl.assess.params import schema
 from cdbctl.assess.questions import age_question, answer_to, newest_row
@@ -45,7 +46,7 @@ class LastEvent:
     """The newest event that was seen at a stage."""
 
     age_seconds: float | None
-    """None when there never was one."""
+    """None when there never was one; negative when it is dated in the future."""
     at: str
     where: str
     readings: tuple[AnyReading, ...]
@@ -66,6 +67,9 @@ def judge_continuity(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
 def _stage_finding(case: Case, stage: Stage, seen: LastEvent) -> Finding:
     age = seen.age_seconds
+    if age is not None and is_ahead(age):
+        return ahead(case, f"the last event by {seen.where}", age, seen.at, *seen.readings)
+    age = None if age is None else max(0.0, age)
     details = {
         "stage": stage.name,
         "service": stage.service,
@@ -98,7 +102,7 @@ def _last_row(case: Case, stage: Stage) -> LastEvent | Finding:
         relation = missing_relation(reading, stage.table)
         return no_table(case, reading, relation, stage.service) if relation else case.silent(reading, needs="database")
     newest, age = newest_row(reading.value)
-    return LastEvent(_not_negative(age), readable(newest or ""), f"table {stage.table}", (reading,))
+    return LastEvent(age, readable(newest or ""), f"table {stage.table}", (reading,))
 
 
 def _last_stamp(case: Case, stage: Stage) -> LastEvent | Finding:
@@ -114,8 +118,7 @@ def _last_stamp(case: Case, stage: Stage) -> LastEvent | Finding:
     stamp = max(item.value for item in series)
     if not stamp > 0:
         return LastEvent(None, "", f"metric {stage.metric}", (reading,))
-    age = _not_negative(reading.at.timestamp() - stamp)
-    return LastEvent(age, _stamp(stamp), f"metric {stage.metric}", (reading,))
+    return LastEvent(reading.at.timestamp() - stamp, _stamp(stamp), f"metric {stage.metric}", (reading,))
 
 
 def _stamp(seconds: float) -> str:
@@ -137,12 +140,8 @@ def _last_entry(case: Case, stage: Stage) -> LastEvent | Finding:
     if newest is None:
         return LastEvent(None, "", where, (reading,))
     # The ids of a stream are made from the clock of Redis, so the age is taken by that clock, too.
-    age = _not_negative((reading.value.server_at - newest).total_seconds())
+    age = (reading.value.server_at - newest).total_seconds()
     return LastEvent(age, clock(newest), where, (reading,))
-
-
-def _not_negative(age: float | None) -> float | None:
-    return None if age is None else max(0.0, age)
 
 
 RULES = (

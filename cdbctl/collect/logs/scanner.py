@@ -114,7 +114,7 @@ class Scanner:
                 last_at=self._last_at,
                 lines=self._lines,
                 bytes=self._bytes,
-                complete=complete,
+                complete=complete and not self._later,
                 reaches_back=reaches_back,
                 note="; ".join((*notes, *self._remarks(reaches_back=reaches_back))),
                 long_lines=self._long,
