@@ -324,6 +324,13 @@ class TestSnapshots:
             load_snapshot(tmp_path)
         assert "not UTF-8" in caught.value.why
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "snapshot.json")
+        with pytest.raises(UsageError) as caught:
+            load_snapshot(tmp_path)
+        assert caught.value.why == "it is not a file"
+
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"nothing\.json cannot be used"):
             load_snapshot(tmp_path / "nothing.json")

@@ -50,7 +50,6 @@ class Installation:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout; what builds it comes from the package index."""
     folder = tmp_path_factory.mktemp("wheel")
-    command: tuple[str, ...]
     if find_spec("pip"):
         pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
         command = [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(REPOSITORY)]
@@ -67,7 +66,6 @@ def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
     python = folder / SCRIPTS / "python"
-    command: tuple[str, ...]
     if find_spec("pip"):
         installer = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python))
         command = [*installer, "install", "--no-deps", "--no-index", str(wheel)]

@@ -15,6 +15,10 @@ _DETAIL_CHARACTERS = 200
 
 _GOOD = frozenset({"ok", "healthy", "up", "pass", "passing", "passed", "alive", "running", "ready", "green", "true"})
 _BEGINNING = frozenset({"starting", "initializing", "initialising", "booting", "warming up", "pending"})
+_BAD = frozenset(
+    {"down", "unhealthy", "fail", "failed", "failing", "error", "critical", "dead", "degraded", "unavailable", "false"}
+)
+"""What a body of one word says; other words, such as a greeting, say nothing."""
 _DEPENDENCY_WORDS = frozenset(
     {"dependencies", "dependency", "checks", "components", "details", "services", "connections", "upstream"}
     | {"redis", "postgres", "postgresql", "database", "db", "mysql", "mongo", "mongodb"}
@@ -32,7 +36,7 @@ def read_health(service: Service, *, timeout_seconds: float) -> Seen[HealthFacts
         timeout_seconds=timeout_seconds,
         limit_bytes=_LIMIT_BYTES,
     )
-    said = _json(page)
+    said = _said(page)
     health = _health(page, said)
     depth = _depth(service.health_depth, said)
     how = "declared" if service.health_depth else "judged by the body"
@@ -55,7 +59,10 @@ def _health(page: Page, said: object) -> Health:
 
 
 def _own_status(said: object) -> str | None:
-    """What a JSON body says of itself, in lower case; None when it says nothing."""
+    """What a body says of itself, in lower case; None when it says nothing."""
+    if isinstance(said, bool | str):
+        word = str(said).strip().strip(".\"'!").lower()
+        return word if word in _BAD | _BEGINNING else None
     if not isinstance(said, dict):
         return None
     by_name = {name.lower(): value for name, value in said.items()}
@@ -67,7 +74,8 @@ def _own_status(said: object) -> str | None:
             return "ok" if 200 <= value < 300 else str(value)
         if isinstance(value, str):
             return value.strip().lower()
-    return None
+    is_bad = any(by_name.get(name) is False for name in ("ok", "success", "alive"))
+    return "error" if is_bad or by_name.get("error") or by_name.get("errors") else None
 
 
 def _depth(declared: str | None, said: object) -> ProbeDepth:
@@ -86,13 +94,14 @@ def _words(name: str) -> set[str]:
     return set(re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()))
 
 
-def _json(page: Page) -> object:
+def _said(page: Page) -> object:
+    """The body as JSON; as text when it is none, and None when it is too long to be an answer."""
     if page.cut:
         return None
     try:
         return json.loads(page.body)
     except (ValueError, RecursionError):
-        return None
+        return page.text
 
 
 def _detail(page: Page) -> str:

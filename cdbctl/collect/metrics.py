@@ -32,6 +32,8 @@ class Scrape:
     values: dict[Key, float]
     notes: tuple[str, ...]
     """What was left out, and why."""
+    not_finite: tuple[str, ...]
+    """Names of the metrics that have a series without a finite value."""
 
 
 def read_page(service: Service, *, timeout_seconds: float, apart_seconds: float) -> Seen[MetricsPage]:
@@ -50,10 +52,10 @@ def read_page(service: Service, *, timeout_seconds: float, apart_seconds: float)
         second = _scrape(service.metrics_url, deadline.left())
     except (NoAnswer, TimeoutError) as failure:
         why = failure.reason if isinstance(failure, NoAnswer) else "no time was left for it"
-        page = MetricsPage(service.name, _series(first.values, {}), 0.0)
+        page = MetricsPage(service.name, _series(first.values, {}), 0.0, first.not_finite)
         return Seen(page, _text(service.metrics_url, page, (f"the second scrape failed: {why}", *first.notes)))
     apart = round(second.at_seconds - first.at_seconds, 3)
-    page = MetricsPage(service.name, _series(second.values, first.values), apart)
+    page = MetricsPage(service.name, _series(second.values, first.values), apart, second.not_finite)
     return Seen(page, _text(service.metrics_url, page, second.notes))
 
 
@@ -61,8 +63,7 @@ def _scrape(url: str, timeout_seconds: float) -> Scrape:
     started = time.monotonic()
     page = get(url, accept=_ACCEPT, timeout_seconds=timeout_seconds, limit_bytes=_LIMIT_BYTES)
     at_seconds = (started + time.monotonic()) / 2
-    values, notes = read_values(_checked(page))
-    return Scrape(at_seconds, values, notes)
+    return read_values(_checked(page), at_seconds=at_seconds)
 
 
 def _checked(page: Page) -> str:
@@ -81,7 +82,7 @@ def _checked(page: Page) -> str:
         raise NoAnswer(f"answers with something that is not text (byte {error.start})", remedy=remedy) from error
 
 
-def read_values(text: str) -> tuple[dict[Key, float], tuple[str, ...]]:
+def read_values(text: str, *, at_seconds: float) -> Scrape:
     """The finite values of a page by name and labels, and what was left out; raises NoAnswer."""
     values: dict[Key, float] = {}
     left_out: dict[Key, None] = {}
@@ -109,7 +110,7 @@ def read_values(text: str) -> tuple[dict[Key, float], tuple[str, ...]]:
         for key in buckets:
             values.pop(key, None)
         notes.append(f"left out: {len(buckets)} histogram buckets; their _count and _sum are kept")
-    return values, tuple(notes)
+    return Scrape(at_seconds, values, tuple(notes), tuple(dict.fromkeys(name for name, _ in left_out)))
 
 
 def _series(values: dict[Key, float], earlier: dict[Key, float]) -> tuple[Series, ...]:

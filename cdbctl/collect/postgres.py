@@ -119,6 +119,7 @@ def _conninfo(dsn: str, password: str | None, timeout_seconds: float) -> str:
         "statement_timeout": max(1, milliseconds // 2),
         "lock_timeout": max(1, milliseconds // 4),
         "idle_in_transaction_session_timeout": milliseconds,
+        "datestyle": "ISO",  # psycopg reads no other one, and a server may be set to German
         "cursor_tuple_fraction": 1,  # the answers are wanted whole, not their first rows soon
     }
     ours = " ".join(f"-c {name}={value}" for name, value in limits.items())

@@ -98,6 +98,7 @@ def _redirected(target: SplitResult, response: HTTPResponse) -> SplitResult:
 
 
 def _ask(target: SplitResult, accept: str, deadline: Deadline, limit: int) -> tuple[HTTPResponse, bytes, bool]:
+    response: HTTPResponse | None = None
     try:
         wire = _connect(target, deadline, limit)
         try:
@@ -109,7 +110,8 @@ def _ask(target: SplitResult, accept: str, deadline: Deadline, limit: int) -> tu
         reason = f"does not accept connections within {deadline}"
         raise NoAnswer(reason, remedy="look whether the service is overloaded or a firewall drops it") from error
     except TimeoutError as error:
-        reason = f"accepts connections and does not answer within {deadline}"
+        begun = "begins an answer and does not end it" if response else "accepts connections and does not answer"
+        reason = f"{begun} within {deadline}"
         raise NoAnswer(reason, remedy="look whether the process is frozen or overloaded") from error
     except ConnectionRefusedError as error:
         raise NoAnswer("connection refused", remedy="look whether the service runs and on which port") from error

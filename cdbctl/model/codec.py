@@ -15,8 +15,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 T = TypeVar("T")
 
-LARGEST_WHOLE = 2**64
-"""Nothing that is counted here is larger, and what is larger cannot be divided."""
+LARGEST = sys.float_info.max
+"""A larger whole number of a file could not be divided."""
 
 
 class CodecError(ValueError):
@@ -124,11 +124,11 @@ def _decode_scalar(kind: Any, data: Any, path: str) -> Any:
         if data in ("NaN", "Infinity", "-Infinity"):
             return float(data)
         _expect(isinstance(data, int | float) and not isinstance(data, bool), path, "a number", data)
-        _expect(abs(data) <= sys.float_info.max, path, "a number of a size that can be", data)
+        _expect(abs(data) <= LARGEST, path, "a number of a size that can be", data)
         return float(data)
     if kind is int:
         _expect(isinstance(data, int) and not isinstance(data, bool), path, "a whole number", data)
-        _expect(abs(data) <= LARGEST_WHOLE, path, "a whole number of 64 bits", data)
+        _expect(abs(data) <= LARGEST, path, "a whole number that can be divided", data)
         return data
     _expect(isinstance(data, kind), path, kind.__name__, data)
     return data

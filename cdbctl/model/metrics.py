@@ -39,3 +39,5 @@ class MetricsPage:
     series: tuple[Series, ...]
     apart_seconds: float
     """Time between the two scrapes; 0 when only one succeeded."""
+    not_finite: tuple[str, ...] = ()
+    """Names of metrics whose value, in at least one series, is NaN or infinite; such series are left out."""

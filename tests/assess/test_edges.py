@@ -41,6 +41,20 @@ class TestMetrics:
             finding = only(snapshots.with_dead_pages(healthy((check,)), "cdb_risk"), check)
             assert (finding.status, finding.details["state"]) == (Status.UNKNOWN, "TARGET_DOWN")
 
+    def test_a_metric_without_a_finite_value_is_exported_and_proves_nothing(self) -> None:
+        name = METRIC.partition("/")[2]
+        for rule, status in (
+            ("metric.present", Status.OK),
+            ("metric.value", Status.UNKNOWN),
+            ("metric.increase", Status.UNKNOWN),
+        ):
+            check = make_check(rule, METRIC)
+            snapshot = with_metric(healthy((check,)), "cdb_risk", name, None)
+            page = snapshots.edit(snapshot.metrics["cdb_risk"], lambda page: replace(page, not_finite=(name,)))
+            finding = only(replace(snapshot, metrics={"cdb_risk": page}), check)
+            assert finding.status is status
+            assert "not exported" not in finding.title
+
     def test_zero_is_a_value(self) -> None:
         check = make_check("metric.present", METRIC)
         finding = only(with_metric(healthy((check,)), "cdb_risk", "risk_events_persisted_total", 0.0), check)
@@ -191,7 +205,7 @@ class TestLogs:
         snapshot = with_log(healthy((check,)), "cdb_ws", log(newest_at=NOW + timedelta(hours=2)))
         finding = only(snapshot, check)
         assert finding.status is Status.UNKNOWN
-        assert "dated 120 min in the future" in finding.title
+        assert "dated 2 h in the future" in finding.title
 
     def test_groups_of_one_signature_are_one_finding(self) -> None:
         check = make_check("logs.signature", "cdb_risk")

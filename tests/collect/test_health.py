@@ -38,7 +38,16 @@ def refusal(url: str, *, timeout_seconds: float = 1.5) -> NoAnswer:
         ('{"status": "unhealthy"}', Health.UNHEALTHY),
         ('{"healthy": false}', Health.UNHEALTHY),
         ('{"status": "starting"}', Health.STARTING),
+        ('{"ok": false}', Health.UNHEALTHY),
+        ('{"ok": 1}', Health.HEALTHY),
+        ('{"error": "database unreachable"}', Health.UNHEALTHY),
+        ('{"error": null}', Health.HEALTHY),
         ("OK", Health.HEALTHY),
+        ("DOWN", Health.UNHEALTHY),
+        ('"down"', Health.UNHEALTHY),
+        ("Unhealthy.\n", Health.UNHEALTHY),
+        ("false", Health.UNHEALTHY),
+        ("Hello down there", Health.HEALTHY),
         ("", Health.HEALTHY),
         ('{"status": ', Health.HEALTHY),
         ("[" * 20_000, Health.HEALTHY),
@@ -125,11 +134,18 @@ def _dripping_chunks(request: BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("answer", [_dripping_header, _dripping_body, _dripping_chunks])
-def test_a_page_that_drips_is_given_up_at_the_same_moment(answer: Answer) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (_dripping_header, "accepts connections and does not answer within 0.4 s"),
+        (_dripping_body, "begins an answer and does not end it within 0.4 s"),
+        (_dripping_chunks, "begins an answer and does not end it within 0.4 s"),
+    ],
+)
+def test_a_page_that_drips_is_given_up_at_the_same_moment(answer: Answer, words: str) -> None:
     with web_server(answer) as url:
         started = time.monotonic()
-        assert "does not answer within 0.4 s" in refusal(url, timeout_seconds=0.4).reason
+        assert refusal(url, timeout_seconds=0.4).reason == words
         assert time.monotonic() - started < 1.0
 
 

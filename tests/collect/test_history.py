@@ -21,7 +21,6 @@ from cdbctl.render.json import report_json
 from cdbctl.render.markdown import markdown
 from tests.render.reports import FINDINGS, NOW, SNAPSHOT, fail_report, observed, silent_report
 
-
 TODAY = NOW + timedelta(days=2000)
 """Later than every run that is stored here."""
 

@@ -58,7 +58,14 @@ def test_formats_tell_time_and_level(text: str, level: Level, milliseconds: floa
 
 @pytest.mark.parametrize(
     ("text", "level"),
-    [("ERROR:root:boom", Level.ERROR), ("INFO:     127.0.0.1:1 - GET", Level.INFO), ("[WARN] x", Level.WARNING)],
+    [
+        ("ERROR:root:boom", Level.ERROR),
+        ("INFO:     127.0.0.1:1 - GET", Level.INFO),
+        ("[WARN] x", Level.WARNING),
+        ("ERROR: boom", Level.ERROR),
+        ("ERROR boom", Level.ERROR),
+        ("ERRORS are fun", Level.NONE),
+    ],
 )
 def test_a_level_without_a_time_counts(text: str, level: Level) -> None:
     assert scan(f"{text}\n").levels == {level.value: 1}
@@ -70,6 +77,7 @@ NOT_ERRORS = [
     "2026-02-09 08:00:48,062 - name - INFO - ERROR - not an error",
     "2026-02-09 08:00:48,062 INFO:x@y ERROR z",
     '2026-02-09 08:00:48,062 [INFO] a\n[ERROR] the second line of the message\n{"level": "ERROR"}',
+    "2026-02-09 08:00:48,062 [INFO] a\nERROR: the second line of the message\nERROR the third",
     "2026-02-09 08:00:48,062 [INFO] Signal empfangen: 15",
     "2026-02-09 08:00:48,062 [INFO] risk_manager: 📨 Signal empfangen: BTCUSDT BUY",
     "2026-02-09 08:00:48.062 UTC [1] LOG:  listening\n2026-02-09 08:00:48.062 UTC [1] DETAIL:  ERROR: no",

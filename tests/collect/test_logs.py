@@ -38,6 +38,19 @@ def test_only_the_window_is_counted_and_proven(tmp_path: Path) -> None:
     assert (facts.window.complete, facts.window.reaches_back, facts.window.note) == (True, True, "")
 
 
+def test_a_log_in_utf_16_is_not_read_as_something_else(tmp_path: Path) -> None:
+    (tmp_path / "risk.log").write_text(lines(SINCE, 5), encoding="utf-16")
+    with pytest.raises(NoAnswer, match="is UTF-16 text"):
+        read(tmp_path / "risk.log")
+
+
+def test_a_log_with_lines_from_the_future_is_not_complete(tmp_path: Path) -> None:
+    facts = read(write(tmp_path / "risk.log", lines(SINCE, 5) + lines(UNTIL + timedelta(hours=2), 5))).value
+    assert facts.window.lines == 5
+    assert not facts.window.complete
+    assert "in the future" in facts.window.note
+
+
 def test_the_beginning_of_the_window_is_found_without_reading_what_is_older(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,12 @@ def test_values_that_are_no_numbers_are_left_out_and_named() -> None:
     assert 'left out, because not a finite number: b{x="y"}\n' in seen.text
 
 
+def test_the_page_remembers_which_metrics_have_no_finite_value() -> None:
+    facts = scrape(text('a NaN\nb{x="1"} +Inf\nb{x="2"} 2\nc 3\n')).value
+    assert facts.not_finite == ("a", "b")
+    assert [item.name for item in facts.series] == ["b", "c"]
+
+
 def test_many_histogram_buckets_are_left_out_and_few_are_kept() -> None:
     few = "".join(f'h_bucket{{le="{n}"}} 1\n' for n in range(10)) + "h_count 1\nh_sum 1\n"
     assert len(scrape(text(few)).value.series) == 12

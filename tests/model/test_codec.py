@@ -42,6 +42,11 @@ def test_a_time_is_written_in_utc_with_a_z(at: datetime) -> None:
 AT = datetime(2026, 2, 9, 8, 0, tzinfo=UTC)
 EVIDENCE = Evidence("E001", "log of cdb_risk", AT, "text")
 
+SERVICE = ServiceFacts(
+    name="cdb_risk", state=ServiceState.RUNNING, pid=1, identity="x", started_at=AT, exit_status=None, restarts=0,
+    recent_restarts=(), restarts_counted_since=None, cpu_percent=0.1, memory_bytes=1,
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -76,16 +81,18 @@ def test_foreign_data_is_refused_with_the_place(data: object, place: str) -> Non
         decode(Restart, data)
 
 
+@pytest.mark.parametrize("field", ["restarts", "cpu_percent"])
+def test_a_number_that_cannot_be_divided_is_refused(field: str) -> None:
+    with pytest.raises(CodecError, match=field):
+        decode(ServiceFacts, encode(SERVICE) | {field: 10**400})
+
+
 def test_an_unknown_key_is_ignored_so_that_newer_files_can_be_read() -> None:
     data = encode(Restart(AT, "exit status 1")) | {"later": "addition"}
     assert decode(Restart, data) == Restart(AT, "exit status 1")
 
 
 def test_true_is_not_a_number() -> None:
-    facts = ServiceFacts(
-        name="cdb_risk", state=ServiceState.RUNNING, pid=1, identity="x", started_at=AT, exit_status=None, restarts=0,
-        recent_restarts=(), restarts_counted_since=None, cpu_percent=0.1, memory_bytes=1,
-    )  # fmt: skip
     for field in ("pid", "cpu_percent"):
         with pytest.raises(CodecError, match=field):
-            decode(ServiceFacts, encode(facts) | {field: True})
+            decode(ServiceFacts, encode(SERVICE) | {field: True})

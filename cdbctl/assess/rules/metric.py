@@ -46,7 +46,16 @@ def _each_metric(check: Check, snapshot: Snapshot, params: Params, judge: Metric
             yield judge(case, reading, metric, series_of(reading.value, metric, labels))
 
 
-def _never_seen(case: Case, reading: AnyReading) -> Finding:
+def no_value(case: Case, reading: Observed[MetricsPage], metric: str) -> Finding:
+    """The page answered, and no finite value of the metric stands on it."""
+    if metric in reading.value.not_finite:
+        return case.unknown(
+            f"{case.subject} has no value",
+            f"the page exports {metric} as NaN or infinite, which says nothing",
+            reading,
+            remedy=f"See why {reading.source} computes {metric} from nothing",
+            details={"state": MetricState.NEVER_SEEN.value},
+        )
     return case.unknown(
         f"{case.subject} is not exported",
         "the page answered and does not hold this metric; absent is not zero",
@@ -63,6 +72,8 @@ def judge_present(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
     def judge(case: Case, page: Observed[MetricsPage], metric: str, series: tuple[Series, ...]) -> Finding:
         case = case.expects("the page exports it")
+        if not series and metric in page.value.not_finite:
+            return case.ok(f"the page exports {metric}, as NaN or infinite", page)
         if not series:
             title = f"{case.subject} is not exported"
             actual = (
@@ -94,7 +105,7 @@ def judge_value(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
     def judge(case: Case, page: Observed[MetricsPage], metric: str, series: tuple[Series, ...]) -> Finding:
         case = case.expects(wanted)
         if not series:
-            return _never_seen(case, page)
+            return no_value(case, page, metric)
         total = sum(item.value for item in series)
         state = MetricState.VALUE if total else MetricState.ZERO
         details = {"state": state.value, "value": total}
@@ -134,7 +145,7 @@ def judge_increase(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         seconds = page.value.apart_seconds
         case = case.expects(f"an increase of at least {plain(least)} within {duration(max(seconds, apart))}")
         if not series:
-            return _never_seen(case, page)
+            return no_value(case, page, metric)
         if seconds < apart or any(item.earlier is None for item in series):
             reason = f"two scrapes at least {duration(apart)} apart are needed, these are {duration(seconds)} apart"
             if seconds >= apart:
@@ -185,7 +196,7 @@ def judge_contradiction(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 def _contradiction(case: Case, page: Observed[MetricsPage], metric: str, direct: AnyReading) -> Finding:
     series = series_of(page.value, metric, {})
     if not series:
-        return _never_seen(case, page)
+        return no_value(case, page, metric)
     value = min(item.value for item in series)
     says_up, is_up = value >= 1, isinstance(direct, Observed)
     details = {"metric": metric, "value": value, "direct": is_up}

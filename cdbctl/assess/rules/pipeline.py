@@ -13,7 +13,7 @@ from cdbctl.assess.questions import age_question, answer_to, newest_row
 from cdbctl.assess.relations import missing_relation
 from cdbctl.assess.rule import Rule
 from cdbctl.assess.rules.database import no_table
-from cdbctl.assess.rules.metric import series_of
+from cdbctl.assess.rules.metric import no_value, series_of
 from cdbctl.assess.stages import CONTINUITY, STAGE, Stage, stages_of
 from cdbctl.assess.units import clock, duration, readable
 from cdbctl.model.check import Check
@@ -112,6 +112,8 @@ def _last_stamp(case: Case, stage: Stage) -> LastEvent | Finding:
     if isinstance(reading, Unavailable):
         return case.silent(reading)
     series = series_of(reading.value, stage.metric, {})
+    if not series and stage.metric in reading.value.not_finite:
+        return no_value(case, reading, stage.metric)
     if not series:
         title = f"{stage.metric} is not exported"
         return case.unknown(title, f"{reading.source} answered and does not hold {stage.metric}", reading)

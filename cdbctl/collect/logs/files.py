@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -173,6 +174,8 @@ def _open(path: Path, stack: ExitStack) -> LogFile:
         os.close(descriptor)
         raise _not_a_file(path, _kind(about.st_mode))
     handle = stack.enter_context(os.fdopen(descriptor, "rb", buffering=0))
+    if handle.read(2) in (BOM_UTF16_BE, BOM_UTF16_LE):  # how PowerShell redirects; its lines would all be strange
+        raise NoAnswer(f"{path} is UTF-16 text, which is not read", remedy="let the service write its log as UTF-8")
     return LogFile(path, handle, about.st_size, about.st_mtime, (about.st_dev, about.st_ino))
 
 

@@ -30,8 +30,9 @@ LINE = re.compile(
     | [\w.:%%-]{1,64}[ ]-[ ]\S{1,64}[ ]\[(\d\d/[A-Z][a-z]{2}/\d{4}[ :]\d\d:\d\d%b)[ ]?([+-]\d{4})?\]   # 8, 9 access
     | (%b)(?=:(?:[^\s:]{1,200}:|[ ]{2}))                                    # 10 level without a time stamp
     | \[(%b)(?=\s*\][ ])                                                   # 11 the same in brackets
+    | (%b)(?=:?[ ])                                                        # 12 the same as a plain word
     )?[^\n]*\n"""
-    % (_DAY_TO_MINUTE, _SECONDS, _ZONE, _ORIGIN, _LEVEL, _DETAIL, _SECONDS, _SECONDS, _LEVEL, _LEVEL),
+    % (_DAY_TO_MINUTE, _SECONDS, _ZONE, _ORIGIN, _LEVEL, _DETAIL, _SECONDS, _SECONDS, _LEVEL, _LEVEL, _LEVEL),
     re.VERBOSE,
 )
 """One whole line; which group matched last tells its format, and no group means that it continues a message."""
@@ -61,7 +62,7 @@ def quiet_levels(lines: bytes) -> Counter[Level]:
 
 STAMPED_WITH_LEVEL = 3
 """``match.lastindex`` of the most frequent format."""
-_JSON, _TRACEBACK, _REDIS, _ACCESS, _ACCESS_ZONE, _BARE, _BARE_BRACKETS = 4, 5, 7, 8, 9, 10, 11
+_JSON, _TRACEBACK, _REDIS, _ACCESS, _ACCESS_ZONE, _BARE, _BARE_BRACKETS, _BARE_WORD = 4, 5, 7, 8, 9, 10, 11, 12
 
 _LEVELS: dict[Level, tuple[str, ...]] = {
     Level.DEBUG: ("DEBUG", "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4", "DEBUG5", "TRACE", ".", "-", "10", "20"),
@@ -98,7 +99,7 @@ def head(match: re.Match[bytes], *, stamped_log: bool) -> Head | None:
     """Say what a line begins, or None for a line that continues the message before it.
 
     ``stamped_log`` says that this log puts time stamps on its lines. In such a log a line that starts with
-    ``[ERROR]`` or is JSON without a time is a part of somebody's message, not a message.
+    ``[ERROR]`` or ``ERROR`` or is JSON without a time is a part of somebody's message, not a message.
     """
     line = match.group().rstrip(b"\r\n")
     kind = match.lastindex
@@ -118,7 +119,7 @@ def head(match: re.Match[bytes], *, stamped_log: bool) -> Head | None:
     if kind in (_ACCESS, _ACCESS_ZONE):
         return Head(_iso(match.group(_ACCESS)), match.group(_ACCESS_ZONE), Level.NONE, line)
     word = match.group(kind)
-    if word not in LEVEL_OF or (kind == _BARE_BRACKETS and stamped_log):
+    if word not in LEVEL_OF or (kind in (_BARE_BRACKETS, _BARE_WORD) and stamped_log):
         return None
     return Head(None, None, _level(word), _behind(match, kind, line))
 

@@ -120,9 +120,12 @@ def _outlines(client: Redis, questions: Sequence[StreamQuestion], window: Window
 
 
 def _count(client: Redis, streams: Sequence[_Stream], *, since: str, deadline: Deadline) -> None:
-    """Page through the window of all streams side by side, until all is counted or the time is used up."""
+    """Page through the window of all streams side by side, until all is counted or the time is used up.
+
+    The first page is always asked for: on a slow day the newest entries are better than none.
+    """
     while waiting := [stream for stream in streams if stream.asked]:
-        if deadline.used_share() > _SHARE:
+        if deadline.used_share() > _SHARE and any(stream.in_window for stream in streams):
             return
         with client.pipeline(transaction=False) as asking:
             for stream in waiting:
