@@ -14,7 +14,7 @@ import typer
 
 from cdbctl.cli.options import Root
 from cdbctl.cli.output import can_show_unicode, complain, say, tell, wants_color
-from cdbctl.errors import CdbctlError, ExitStatus
+from cdbctl.errors import CdbctlError, ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from cdbctl.model.report import Report
@@ -54,6 +54,11 @@ def daily_check(
     fail_on: Annotated[FailOn, typer.Option(help="Lowest verdict that gives exit status 1.")] = FailOn.FAIL,
 ) -> None:
     """Look at the stack and write the report of the day. Read-only."""
+    if from_snapshot is not None and since is not None:
+        raise UsageError(
+            "--since means nothing beside --from-snapshot", why="a stored run has the window that it was taken with",
+            next_step="leave one of the two out",
+        )  # fmt: skip
     if from_snapshot is not None:
         run = replay(from_snapshot, checks=checks, out=out)
     else:

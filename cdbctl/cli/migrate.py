@@ -33,11 +33,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _migrate(context: typer.Context, root: Root = None) -> None:
+    context.obj = root
     if context.invoked_subcommand is None:
-        status(root)
+        status(context)
 
 
 def status(
+    context: typer.Context,
     root: Root = None,
     output_format: Annotated[Format | None, typer.Option("--format", help="What goes to stdout.")] = None,
 ) -> None:
@@ -46,7 +48,8 @@ def status(
     from cdbctl.render.migrations import migration_table
     from cdbctl.settings import find_root, load_settings
 
-    compared = migration_status(load_settings(root if root is not None else find_root(Path.cwd())))
+    named: Path | None = root if root is not None else context.obj
+    compared = migration_status(load_settings(named if named is not None else find_root(Path.cwd())))
     if output_format is Format.JSON:
         say_json(_document(compared))
     else:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
-from cdbctl.errors import CdbctlError
+from cdbctl.errors import CdbctlError, UsageError
 
 
 def say(text: str) -> None:
     """Write a result to stdout, byte for byte: LF stays LF on every system."""
-    _write(sys.stdout, text)
+    _write_result(text)
 
 
 def say_json(document: dict[str, Any]) -> None:
@@ -19,12 +20,13 @@ def say_json(document: dict[str, Any]) -> None:
     import json
 
     text = json.dumps(document, ensure_ascii=not can_show_unicode(sys.stdout), indent=2)
-    _write(sys.stdout, text + "\n")
+    _write_result(text + "\n")
 
 
 def tell(text: str) -> None:
-    """Write talk or progress to stderr."""
-    _write(sys.stderr, text)
+    """Write talk or progress to stderr; when nobody can hear it, the work goes on."""
+    with suppress(OSError):
+        _write(sys.stderr, text)
 
 
 def called_as() -> str:
@@ -51,6 +53,19 @@ def can_show_unicode(stream: TextIO) -> bool:
 def wants_color(stream: TextIO) -> bool:
     """Whether colours help: a terminal, and nobody said no (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _write_result(text: str) -> None:
+    try:
+        _write(sys.stdout, text)
+    except BrokenPipeError:  # the reader had enough, as in `| head -1`
+        raise
+    except OSError as error:
+        raise UsageError(
+            "the result could not be written to stdout",
+            why=error.strerror or str(error),
+            next_step="make room where stdout goes, or send it elsewhere",
+        ) from error
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -51,6 +51,40 @@ def test_outside_of_a_supervised_repository_the_error_says_what_to_do(command: l
     assert "\n  next: " in answer.stderr
 
 
+def test_a_root_named_before_the_command_is_not_forgotten(tmp_path: Path) -> None:
+    answer = cdbctl("migrate", "--root", "elsewhere", "status", cwd=tmp_path)
+    assert answer.returncode == ExitStatus.USAGE
+    assert "cdbctl.yaml: does not exist" in answer.stderr
+
+
+def test_a_window_for_a_stored_run_is_refused(tmp_path: Path) -> None:
+    answer = cdbctl("daily-check", "--from-snapshot", "run", "--since", "1h", cwd=tmp_path)
+    assert answer.returncode == ExitStatus.USAGE
+    assert "--since means nothing beside --from-snapshot" in answer.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+class TestStdout:
+    """Where the result goes may be closed, full or gone."""
+
+    def run(self, redirection: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+        command = f'"{sys.executable}" -m cdbctl --version {redirection}'
+        return subprocess.run(
+            ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=60
+        )
+
+    def test_closed(self, tmp_path: Path) -> None:
+        for redirection in (">&-", "2>&-", ">&- 2>&-"):
+            answer = self.run(redirection, tmp_path)
+            assert (answer.returncode, answer.stderr) == (0, "")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+    def test_full(self, tmp_path: Path) -> None:
+        answer = self.run("> /dev/full", tmp_path)
+        assert answer.returncode == ExitStatus.USAGE
+        assert answer.stderr.startswith("error: the result could not be written to stdout")
+
+
 class TestTheErrorBoundary:
     """Every error ends in words and in its own status."""
 
