@@ -17,9 +17,13 @@ from hypothesis import strategies as st
 from cdbctl.errors import DefinitionError, ExitStatus, UsageError
 from cdbctl.model.stack import Group, Service
 from cdbctl.settings import (
+    ComposeProject,
     DatabaseSource,
     Deadlines,
+    DockerSource,
+    GithubSource,
     Paths,
+    PrometheusSource,
     RedisSource,
     Secret,
     Settings,
@@ -40,6 +44,8 @@ window: 90m
 runtime: {supervisord: {url: "unix:///tmp/x/supervisor.sock", log: run/supervisord.log}}
 database: {dsn: "postgresql://cdb_reader@127.0.0.1:5432/cdb", password: "file:run/secrets/reader_password"}
 redis: {url: "redis://127.0.0.1:6379/0", password: "env:CDBCTL_TEST_REDIS_PASSWORD"}
+prometheus: {url: "http://127.0.0.1:19090"}
+github: {repository: owner/stack, token: "env:CDBCTL_TEST_TOKEN", branch: main, labels: [incident]}
 paths: {migrations: db/migrations}
 deadlines: {source: 3s, database: 500ms}
 services:
@@ -61,6 +67,9 @@ runtime: {supervisord: {url: "http://127.0.0.1:9001"}}
 services:
   cdb_ws: {}
 """
+
+
+SCHEMES = "http://, https:// or docker://"
 
 
 def load(folder: Path, text: str | bytes) -> Settings:
@@ -111,13 +120,20 @@ class TestGood:
                     log_timezone="UTC",
                 ),
             ),
+            compose=(),
             runtime=SupervisordSource("unix:///tmp/x/supervisor.sock", "run/supervisord.log"),
             database=DatabaseSource(
                 "postgresql://cdb_reader@127.0.0.1:5432/cdb", Secret("file:run/secrets/reader_password")
             ),
             redis=RedisSource("redis://127.0.0.1:6379/0", Secret("env:CDBCTL_TEST_REDIS_PASSWORD")),
+            prometheus=PrometheusSource("http://127.0.0.1:19090"),
+            github=GithubSource(
+                "owner/stack", Secret("env:CDBCTL_TEST_TOKEN"), "main", ("incident",), "https://api.github.com"
+            ),
             paths=Paths(migrations="db/migrations"),
-            deadlines=Deadlines(timedelta(seconds=3), {"database": timedelta(milliseconds=500)}),
+            deadlines=Deadlines(
+                timedelta(seconds=3), {"github": timedelta(seconds=8), "database": timedelta(milliseconds=500)}
+            ),
         )
 
     def test_little_is_needed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +154,92 @@ class TestGood:
     def test_a_file_from_windows_is_the_same(self, tmp_path: Path) -> None:
         windows = b"\xef\xbb\xbf" + FULL.replace("\n", "\r\n").encode()
         assert load(tmp_path, windows) == load(tmp_path, FULL)
+
+
+class TestDocker:
+    ENGINE = """\
+version: 1
+stack: cdb
+runtime:
+  docker:
+    projects:
+      cdb: {compose: [compose.yaml, compose.paper.yaml], profiles: [paper]}
+      cdb-watch: {compose: watch.yaml, group: observability}
+"""
+
+    def stack(self, folder: Path) -> None:
+        compose = "services:\n  cdb_ws: {image: ws:1, build: services/ws}\n  grafana: {image: grafana}\n"
+        (folder / "compose.yaml").write_text(compose, encoding="utf-8")
+        paper = "services: {cdb_ws: {image: ws:2}, paper: {image: paper, profiles: [paper]}}\n"
+        (folder / "compose.paper.yaml").write_text(paper, encoding="utf-8")
+        (folder / "watch.yaml").write_text("services: {reports: {image: reports:1}}\n", encoding="utf-8")
+
+    def test_projects_name_their_compose_files(self, tmp_path: Path) -> None:
+        self.stack(tmp_path)
+        assert load(tmp_path, self.ENGINE).runtime == DockerSource(
+            projects=(
+                ComposeProject("cdb", ("compose.yaml", "compose.paper.yaml"), ("paper",), None, None),
+                ComposeProject("cdb-watch", ("watch.yaml",), (), None, Group.OBSERVABILITY),
+            ),
+            host=None,
+            context=None,
+            tls=None,
+        )
+
+    def test_what_compose_files_name_is_expected_in_its_half_of_the_stack(self, tmp_path: Path) -> None:
+        self.stack(tmp_path)
+        services = load(tmp_path, self.ENGINE).services
+        assert [(service.name, service.group.value, service.source_folder) for service in services] == [
+            ("cdb_ws", "under-test", "services/ws"),
+            ("grafana", "observability", None),
+            ("paper", "under-test", None),
+            ("reports", "observability", None),
+        ]
+
+    def test_what_cdbctl_yaml_says_of_a_service_counts(self, tmp_path: Path) -> None:
+        self.stack(tmp_path)
+        said = "services: {grafana: {title: dashboards, group: under-test, required: false}, extra: {}}\n"
+        services = load(tmp_path, self.ENGINE + said).services
+        assert [(service.name, service.title, service.required) for service in services] == [
+            ("grafana", "dashboards", False),
+            ("extra", "extra", True),
+            ("cdb_ws", "cdb_ws", True),
+            ("paper", "paper", True),
+            ("reports", "reports", True),
+        ]
+        assert services[0].group is Group.UNDER_TEST
+        assert (services[0].project, services[0].compose_service) == ("cdb", "grafana")
+        assert (services[1].project, services[1].compose_service) == (None, None)
+
+    def test_one_key_in_two_projects_is_two_services(self, tmp_path: Path) -> None:
+        self.stack(tmp_path)
+        (tmp_path / "watch.yaml").write_text("services: {cdb_ws: {image: other}}\n", encoding="utf-8")
+        names = [service.name for service in load(tmp_path, self.ENGINE).services]
+        assert names == ["cdb-cdb_ws", "grafana", "paper", "cdb-watch-cdb_ws"]
+
+    def test_without_services_and_compose_files_nothing_is_expected(self, tmp_path: Path) -> None:
+        text = "version: 1\nstack: cdb\nruntime: {docker: {projects: {cdb: {}}}}\n"
+        assert problems(tmp_path, text) == ["cdbctl.yaml:1: `services` is missing, and no compose file names any"]
+        assert load(tmp_path, text + "services: {cdb_ws: {}}\n").compose == ()
+
+    def test_a_missing_compose_file_is_a_definition_error(self, tmp_path: Path) -> None:
+        self.stack(tmp_path)
+        (tmp_path / "watch.yaml").unlink()
+        assert problems(tmp_path, self.ENGINE) == ["watch.yaml: does not exist"]
+
+    def test_an_engine_gets_more_time_for_its_containers(self, tmp_path: Path) -> None:
+        self.stack(tmp_path)
+        deadlines = load(tmp_path, self.ENGINE).deadlines
+        assert (deadlines.seconds("runtime"), deadlines.seconds("logs"), deadlines.seconds("redis")) == (5, 8, 2)
+        said = load(tmp_path, self.ENGINE + "deadlines: {runtime: 1s}\n").deadlines
+        assert said.seconds("runtime") == 1
+
+    def test_two_runtimes_are_one_too_many(self, tmp_path: Path) -> None:
+        runtimes = 'runtime: {docker: {projects: {cdb: {}}}, supervisord: {url: "unix:///run/s.sock"}}'
+        (problem,) = problems(
+            tmp_path, SMALL.replace('runtime: {supervisord: {url: "http://127.0.0.1:9001"}}', runtimes)
+        )
+        assert problem.startswith("cdbctl.yaml:3: runtime: ")
 
 
 class TestBad:
@@ -178,7 +280,7 @@ services:
             'cdbctl.yaml:9: deadlines.source: "2h" is not between 50ms and 10m',
             'cdbctl.yaml:11: services.cdb risk: "cdb risk" is not of the right form: write it like cdb_risk',
             'cdbctl.yaml:11: services.cdb risk.health.depth: "app" is not one of http, application, dependency',
-            "cdbctl.yaml:11: services.cdb risk.health.url: is not an address that begins with http:// or https://",
+            "cdbctl.yaml:11: services.cdb risk.health.url: is not an address that begins with " + SCHEMES,
             "cdbctl.yaml:11: services.cdb risk.log.path: must not be empty",
             f'cdbctl.yaml:11: services.cdb risk.log.timezone: "Moon" {zone}',
             'cdbctl.yaml:11: services.cdb risk.required: "yes" is text, not true or false: write true',
@@ -219,6 +321,10 @@ services:
         with pytest.raises(DefinitionError) as error:
             load_settings(tmp_path)
         assert error.value.why == "cdbctl.yaml: does not exist"
+
+    def test_a_root_that_is_no_folder_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"there is no folder .*nowhere"):
+            load_settings(tmp_path / "nowhere")
 
     def test_thousands_of_problems_end_soon(self, tmp_path: Path) -> None:
         many = "".join(f"k{number}: 1\n" for number in range(20_000))
@@ -322,6 +428,7 @@ class TestDurations:
 class TestKnownSecrets:
     def test_every_readable_secret_is_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CDBCTL_TEST_REDIS_PASSWORD", "redis-secret")
+        monkeypatch.setenv("CDBCTL_TEST_TOKEN", "token-secret")
         secrets = tmp_path / "run" / "secrets"
         secrets.mkdir(parents=True)
         (secrets / "reader_password").write_text("reader-secret\n", encoding="utf-8")
@@ -330,6 +437,7 @@ class TestKnownSecrets:
         assert known_secret_values(load(tmp_path, FULL)) == {
             "database-password": "reader-secret",
             "redis-password": "redis-secret",
+            "github-token": "token-secret",
             "secret-writer_password": "writer-secret",
         }
 

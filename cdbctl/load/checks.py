@@ -16,6 +16,10 @@ from cdbctl.model.check import Check, Severity
 from cdbctl.model.stack import Service
 
 
+NAMED_ELSEWHERE = ("prometheus.",)
+"""Rules whose subjects got their names in other programs: a metric may be called like a service."""
+
+
 def load_checks(
     folder: Path,
     *,
@@ -23,16 +27,18 @@ def load_checks(
     params: Mapping[str, Mapping[str, object]],
     about_services: Collection[str] = (),
     shown_folder: str | None = None,
+    may_select_nothing: bool = False,
 ) -> tuple[Check, ...]:
     """Read every check of a folder; DefinitionError with every problem of every file at once.
 
     ``services`` is None while nobody can tell them. ``params`` gives for each rule the JSON Schema of its
     parameters, ``about_services`` names the rules whose subjects are services and nothing else. Files are named to
-    people as in ``shown_folder``, by default the last part of ``folder``.
+    people as in ``shown_folder``, by default the last part of ``folder``. ``may_select_nothing`` is for checks that
+    were written for any stack.
     """
     name = shown_folder if shown_folder is not None else folder.name
     problems: list[Problem] = []
-    loader = _Loader(Subjects(services), params, about_services, problems)
+    loader = _Loader(Subjects(services, may_select_nothing=may_select_nothing), params, about_services, problems)
     for path in _files(folder, name, problems):
         document = read_document(path, file=f"{name}/{path.name}", problems=problems)
         if document is not None:
@@ -116,7 +122,7 @@ class _Loader:
         elif isinstance(rule, str):
             for place, name in _named_services(data.get("params"), (*path, "params")):
                 yield from self._subjects.problems(document, place, name, sure=True)
-        if "subject" in data:
+        if "subject" in data and not (isinstance(rule, str) and rule.startswith(NAMED_ELSEWHERE)):
             yield from self._subjects.problems(
                 document, (*path, "subject"), data["subject"], sure=rule in self._about_services
             )

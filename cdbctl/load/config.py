@@ -18,10 +18,18 @@ MEANINGS: tuple[tuple[str, Callable[[str], object]], ...] = (
     ("window", values.duration),
     ("runtime.supervisord.url", values.supervisor_address),
     ("runtime.supervisord.log", values.outer_path),
+    ("runtime.docker.host", values.engine_address),
+    ("runtime.docker.tls", values.outer_path),
+    ("runtime.docker.projects.*.compose", values.outer_path),
+    ("runtime.docker.projects.*.compose.*", values.outer_path),
+    ("runtime.docker.projects.*.env_file", values.outer_path),
     ("database.dsn", values.database_dsn),
     ("database.password", values.secret_reference),
     ("redis.url", values.redis_address),
     ("redis.password", values.secret_reference),
+    ("prometheus.url", values.web_address),
+    ("github.token", values.secret_reference),
+    ("github.api", values.web_address),
     ("paths.*", values.inner_path),
     ("deadlines.*", values.deadline),
     ("services.*.source", values.inner_path),
@@ -48,12 +56,22 @@ def find_root(start: Path) -> Path:
 
 
 def read_config(root: Path) -> Document:
-    """Read and check the ``cdbctl.yaml`` of a root; DefinitionError with every problem at once."""
+    """Read and check the ``cdbctl.yaml`` of a root; DefinitionError with every problem at once.
+
+    UsageError when the root is no folder.
+    """
+    if not _is_folder(root):
+        raise UsageError(
+            f"there is no folder {root}",
+            why="the supervised repository is looked for there",
+            next_step="name the folder that holds cdbctl.yaml with --root DIR",
+        )
     problems: list[Problem] = []
     document = read_document(root / CONFIG_NAME, file=CONFIG_NAME, problems=problems)
     if document is not None:
         conforms(document, packaged_schema("cdbctl"), problems=problems, data=document.data)
         add_problems(document, _meaningless(document), problems=problems)
+        add_problems(document, _nothing_expected(document), problems=problems)
     if document is None or problems:
         raise DefinitionError(problems)
     return document
@@ -66,6 +84,18 @@ def _meaningless(document: Document) -> Iterator[Problem]:
                 meaning(text)
             except values.Unmeant as error:
                 yield document.problem(path, str(error))
+
+
+def _nothing_expected(document: Document) -> Iterator[Problem]:
+    """Services may be left out only where compose files name them."""
+    data = document.data
+    if not isinstance(data, dict) or "services" in data or not isinstance(data.get("runtime"), dict):
+        return
+    docker = data["runtime"].get("docker")
+    projects = docker.get("projects") if isinstance(docker, dict) else None
+    declared = projects.values() if isinstance(projects, dict) else ()
+    if not any(isinstance(project, dict) and project.get("compose") for project in declared):
+        yield document.problem((), "`services` is missing, and no compose file names any")
 
 
 def _texts(data: Any, pattern: list[str], path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
@@ -81,6 +111,13 @@ def _texts(data: Any, pattern: list[str], path: DocumentPath) -> Iterator[tuple[
         steps = dict(enumerate(data))
     for step, inner in steps.items():
         yield from _texts(inner, pattern[1:], (*path, step))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _is_there(path: Path) -> bool:

@@ -62,12 +62,29 @@ class Document:
 
 def read_document(path: Path, *, file: str, problems: list[Problem], max_bytes: int = MAX_BYTES) -> Document | None:
     """Read one YAML file; what is wrong with it is appended to ``problems``, None means that nothing can be read."""
+    raw = _bytes(path, file=file, problems=problems, max_bytes=max_bytes)
+    return None if raw is None else parse_document(raw, file=file, problems=problems, max_bytes=max_bytes)
+
+
+def parse_document(raw: bytes, *, file: str, problems: list[Problem], max_bytes: int = MAX_BYTES) -> Document | None:
+    """Turn the bytes of one YAML file into a document; see ``read_document``."""
+    text = _decoded(raw, file, problems, max_bytes)
+    return None if text is None else _parse(text, file, problems)
+
+
+def read_text(path: Path, *, file: str, problems: list[Problem], max_bytes: int = MAX_BYTES) -> str | None:
+    """Read a text file as strictly as a definition: a small UTF-8 file without hidden characters."""
+    raw = _bytes(path, file=file, problems=problems, max_bytes=max_bytes)
+    return None if raw is None else _decoded(raw, file, problems, max_bytes)
+
+
+def _bytes(path: Path, *, file: str, problems: list[Problem], max_bytes: int) -> bytes | None:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             problems.append(Problem(file, 0, "", "is not a file"))
             return None
         with path.open("rb") as stream:
-            raw = stream.read(max_bytes + 1)
+            return stream.read(max_bytes + 1)
     except FileNotFoundError:
         problems.append(Problem(file, 0, "", "does not exist"))
         return None
@@ -75,11 +92,9 @@ def read_document(path: Path, *, file: str, problems: list[Problem], max_bytes: 
         reason = getattr(error, "strerror", None) or str(error)
         problems.append(Problem(file, 0, "", f"cannot be read: {reason}"))
         return None
-    return parse_document(raw, file=file, problems=problems, max_bytes=max_bytes)
 
 
-def parse_document(raw: bytes, *, file: str, problems: list[Problem], max_bytes: int = MAX_BYTES) -> Document | None:
-    """Turn the bytes of one YAML file into a document; see ``read_document``."""
+def _decoded(raw: bytes, file: str, problems: list[Problem], max_bytes: int) -> str | None:
     if len(raw) > max_bytes:
         problems.append(Problem(file, 0, "", f"is larger than {max_bytes // 1024} KiB"))
         return None
@@ -91,7 +106,7 @@ def parse_document(raw: bytes, *, file: str, problems: list[Problem], max_bytes:
         return None
     hidden = list(_hidden_characters(text, file))
     problems += hidden
-    return None if hidden else _parse(text, file, problems)
+    return None if hidden else text
 
 
 def _hidden_characters(text: str, file: str) -> Iterator[Problem]:
@@ -107,11 +122,11 @@ def _parse(text: str, file: str, problems: list[Problem]) -> Document | None:
 
     builder = TreeBuilder(file, problems, holds_hidden=lambda value: bool(_HIDDEN.search(value)))
     try:
-        for event in _events(text):
+        for event in yaml_events(text):
             if not builder.take(event):
                 return None
     except yaml.YAMLError as error:
-        problems.append(_syntax_problem(error, file))
+        problems.append(syntax_problem(error, file))
         return None
     if builder.root is None:
         problems.append(Problem(file, 0, "", "is empty"))
@@ -119,7 +134,8 @@ def _parse(text: str, file: str, problems: list[Problem]) -> Document | None:
     return Document(file=file, data=builder.root, place=builder.root_place)
 
 
-def _events(text: str) -> Iterator[Event]:
+def yaml_events(text: str) -> Iterator[Event]:
+    """What a YAML text consists of, one by one; ``yaml.YAMLError`` where it is none."""
     import yaml
 
     # The parser written in C is ten times as fast; not every installation of PyYAML has it.
@@ -131,7 +147,8 @@ def _events(text: str) -> Iterator[Event]:
         loader.dispose()
 
 
-def _syntax_problem(error: Exception, file: str) -> Problem:
+def syntax_problem(error: Exception, file: str) -> Problem:
+    """Say where a text stops being YAML, and why."""
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
     context = getattr(error, "context", None)

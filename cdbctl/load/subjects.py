@@ -22,11 +22,13 @@ SELECTORS: dict[str, Callable[[Service], bool]] = {
 class Subjects:
     """Resolves subjects, and finds those that name a service which nobody declared.
 
-    ``services`` is None while nobody can tell them, because ``cdbctl.yaml`` itself is wrong.
+    ``services`` is None while nobody can tell them, because ``cdbctl.yaml`` itself is wrong. A selector that selects
+    nothing is a mistake, but not where the checks were written for any stack.
     """
 
-    def __init__(self, services: Sequence[Service] | None) -> None:
+    def __init__(self, services: Sequence[Service] | None, *, may_select_nothing: bool = False) -> None:
         self._unknown = services is None
+        self._may_select_nothing = may_select_nothing
         self._services = services or ()
         self._names = [service.name for service in self._services]
         self._prefix = _common_prefix(self._names)
@@ -59,7 +61,8 @@ class Subjects:
         if self._unknown:
             return ""
         if word in SELECTORS:
-            return "" if self._resolve_one(word) else f"{shown(word)} selects no service: no service is like that"
+            fine = self._may_select_nothing or self._resolve_one(word)
+            return "" if fine else f"{shown(word)} selects no service: no service is like that"
         name = word.partition("/")[0]  # metrics are written service/metric
         if name not in self._names and (sure or (self._prefix and name.startswith(self._prefix))):
             return did_you_mean(name, self._names, what="service")

@@ -88,8 +88,18 @@ def secret_reference(text: str) -> str:
 
 
 def web_address(text: str) -> str:
-    """Check the address of a page."""
-    _address(text, schemes=("http", "https"), example="http://127.0.0.1:8000/health")
+    """Check the address of a page; ``docker://container:port/path`` is one inside a container."""
+    _address(text, schemes=("http", "https", "docker"), example="http://127.0.0.1:8000/health")
+    if text.startswith("docker://") and urlsplit(text).port is None:
+        raise Unmeant("names no port: write it like docker://cdb_risk:8000/health")
+    return text
+
+
+def engine_address(text: str) -> str:
+    """Check the address of a container engine."""
+    if text.startswith("npipe://"):
+        return text
+    _address(text, schemes=("unix", "tcp", "ssh"), example="unix:///var/run/docker.sock")
     return text
 
 
@@ -101,7 +111,7 @@ def supervisor_address(text: str) -> str:
 
 def redis_address(text: str) -> str:
     """Check the address of a Redis server."""
-    _address(text, schemes=("redis", "rediss", "unix"), example="redis://127.0.0.1:6379/0")
+    _address(text, schemes=("redis", "rediss", "unix", "docker"), example="redis://127.0.0.1:6379/0")
     return text
 
 
@@ -109,8 +119,8 @@ def database_dsn(text: str) -> str:
     """Check the address of a PostgreSQL database: a URI or libpq's ``key=value`` words."""
     if "://" in text:
         parts = _split(text, "postgresql://reader@127.0.0.1:5432/cdb", several_hosts=True)
-        if parts.scheme not in ("postgresql", "postgres"):
-            raise Unmeant("is not an address of PostgreSQL: it begins with postgresql://")
+        if parts.scheme not in ("postgresql", "postgres", "docker"):
+            raise Unmeant("is not an address of PostgreSQL: it begins with postgresql:// or docker://")
     elif _PASSWORD_WORDS.search(text):
         raise Unmeant(REFUSED_INSIDE)
     elif "=" not in text:
@@ -127,7 +137,7 @@ def _address(text: str, *, schemes: tuple[str, ...], example: str) -> None:
             raise Unmeant("is not the absolute path of a socket: write unix:///run/name.sock")
     elif not parts.hostname:
         raise Unmeant(f"names no host: write it like {example}")
-    elif parts.scheme in ("http", "https") and parts.username is not None:
+    elif parts.scheme in ("http", "https", "tcp") and parts.username is not None:
         raise Unmeant("holds a user or a token before the @: nothing secret may stand in an address")
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+BUILT_IN = "built-in checks"
+"""Where people are told that the checks stand which cdbctl itself brings."""
+
 
 class Severity(StrEnum):
     """Orders findings; it does not make the verdict."""
@@ -40,6 +43,11 @@ class Check:
     remedy: str
     file: str
     line: int
+
+    @property
+    def built_in(self) -> bool:
+        """Whether cdbctl itself brings it, for a root that has no checks of its own."""
+        return self.file.startswith(f"{BUILT_IN}/")
 
 
 @dataclass(frozen=True, slots=True)

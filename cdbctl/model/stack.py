@@ -37,3 +37,7 @@ class Service:
     """Log files, oldest rotation last is not needed: ``PATH.1``, ``PATH.2`` … are found beside PATH."""
     log_timezone: str
     """IANA name of the zone of time stamps that carry no offset, e.g. ``UTC``."""
+    project: str | None = None
+    """Compose project; None for a service that no compose file names."""
+    compose_service: str | None = None
+    """Its key in the compose file."""

@@ -31,6 +31,7 @@ remedy: Look at the log.
 """
 TEXTS = {"short": "s", "motivation": "m", "impact": "i", "remedy": "r"}
 PARAMS = {
+    "prometheus.metric": {"type": "object", "additionalProperties": False},
     "logs.signature": {
         "type": "object",
         "additionalProperties": False,
@@ -136,6 +137,10 @@ class TestGood:
     def test_a_subject_need_not_be_a_service(self, tmp_path: Path, subject: str) -> None:
         (found,) = load(tmp_path, a=check(subject=subject, rule="database.freshness", params="{column: at}"))
         assert found.subjects == (subject,)
+
+    def test_a_metric_of_prometheus_may_be_called_like_a_service(self, tmp_path: Path) -> None:
+        (found,) = load(tmp_path, a=check(subject="cdb_orders_total", rule="prometheus.metric"))
+        assert found.subjects == ("cdb_orders_total",)
 
     def test_hidden_files_of_editors_are_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / ".#a.yaml").write_text("[", encoding="utf-8")

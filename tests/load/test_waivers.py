@@ -77,3 +77,13 @@ def test_a_file_of_another_shape_waives_nothing_silently(tmp_path: Path, text: s
 
 def test_a_folder_in_its_place_is_a_problem(tmp_path: Path) -> None:
     assert problems(tmp_path) == [f"{tmp_path.parent.name}/{tmp_path.name}: is not a file"]
+
+
+def test_a_waiver_for_a_check_that_nobody_declared_is_an_error_and_not_useless_in_silence(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert load_waivers(path, checks=["logs.known-signatures", "host.disk"])
+    with pytest.raises(DefinitionError) as error:
+        load_waivers(path, checks=["logs.known-signature", "host.disk"])
+    (problem,) = map(str, error.value.problems)
+    assert problem.startswith("governance/waivers.yaml:6: waivers[1].check: unknown check `logs.known-signatures`")
+    assert problem.endswith("did you mean `logs.known-signature`?")
