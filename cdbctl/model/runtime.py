@@ -48,12 +48,82 @@ class ProbeDepth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """The answer of one health probe."""
+
+    health: Health
+    depth: ProbeDepth
+    detail: str
+    """What the probe said, shortened, e.g. ``200 {"status": "ok"}``."""
+    failing_streak: int | None = None
+    """Failed probes in a row, as the runtime counts them; None where nobody counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """The image that a container was made from."""
+
+    reference: str
+    """As the container was created with, e.g. ``cdb/risk:latest``."""
+    id: str
+    """``sha256:…`` of the image that the container runs."""
+    reference_id: str | None
+    """``sha256:…`` of the image that the reference means now; None when it means none (any more)."""
+    digests: tuple[str, ...]
+    """``name@sha256:…`` as registries know it; empty for an image that was built here."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A port of a container that can be reached through the host."""
+
+    container_port: int
+    protocol: str
+    host_address: str
+    """As bound, e.g. ``127.0.0.1`` or ``0.0.0.0``."""
+    host_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """What only a container runtime knows of a service."""
+
+    container: str
+    """Name of the container."""
+    project: str | None
+    """Compose project that it belongs to."""
+    created_at: datetime
+    finished_at: datetime | None
+    """When it last ended; None when it never did."""
+    oom_killed: bool
+    """What the runtime says; wrong in both directions, so a hint and no proof."""
+    image: ImageFacts
+    ports: tuple[PublishedPort, ...]
+    log_driver: str
+    log_is_bounded: bool | None
+    """Whether the log has a size limit; None where the driver keeps its logs elsewhere."""
+    memory_limit_bytes: int | None
+    """None when no limit is set."""
+    restart_policy: str
+    mounts: tuple[tuple[str, str], ...]
+    """Source on the host and target in the container of every bind mount."""
+    compose_service: str | None = None
+    """Key of its service in the compose file; several containers share it where a service has replicas."""
+    network_mode: str = ""
+    """As the engine words it; with ``host`` every port it listens on is open without being published."""
+    out_of_memory_at: datetime | None = None
+    """When the engine last reported (an ``oom`` event) that something in it was killed for lack of memory."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """One unplanned end of a service that the runtime then started again."""
 
     at: datetime
     exit_status: str
     """As the runtime words it, e.g. ``exit status 1`` or ``terminated by SIGKILL``."""
+    out_of_memory: bool = False
+    """Whether the runtime reported (an ``oom`` event) that it ran out of memory just before this end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +146,11 @@ class ServiceFacts:
     cpu_percent: float | None
     """Of one core, over the time of the check-up. None when it does not run or could not be read."""
     memory_bytes: int | None
-    """Resident memory. None when it does not run or could not be read."""
+    """Resident memory; of a container without the page cache. None when it does not run or could not be read."""
+    health: HealthFacts | None = None
+    """What the runtime's own probe says; None for a runtime that has none."""
+    container: ContainerFacts | None = None
+    """None for a runtime without containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +162,11 @@ class RuntimeFacts:
     started_at: datetime | None
     services: tuple[ServiceFacts, ...]
     """Every service the runtime knows, declared or not, plus declared ones as ``missing``."""
+    version: str = ""
+    """Of the runtime."""
+    usage_source: str = ""
+    """Where CPU and memory were read, e.g. ``cgroup files``, ``engine API``."""
 
     def service(self, name: str) -> ServiceFacts | None:
         """The facts of one service, or None when neither declared nor known."""
         return next((service for service in self.services if service.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class HealthFacts:
-    """The answer of one health probe."""
-
-    health: Health
-    depth: ProbeDepth
-    detail: str
-    """What the probe said, shortened, e.g. ``200 {"status": "ok"}``."""
