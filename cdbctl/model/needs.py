@@ -24,8 +24,19 @@ class StreamQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricQuestion:
+    """A metric that a check asks the Prometheus server for."""
+
+    name: str
+    """A metric name, or a selector with labels."""
+    increase: bool
+    """Whether its increase over the window is asked for; else only a name that says so makes it a counter."""
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """Everything that the checks of one run ask for."""
 
     questions: tuple[Question, ...] = ()
     streams: tuple[StreamQuestion, ...] = ()
+    metrics: tuple[MetricQuestion, ...] = ()
