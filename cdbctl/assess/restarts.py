@@ -1,64 +1,205 @@
-"""Restarts told apart: a crash of one service, a restart of everything, a deployment, a hand on the switch."""
+"""Restarts of one service: what one look proves, and what the earlier run adds to it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cdbctl.assess.case import AnyReading
-from cdbctl.assess.units import clock, plural
+from cdbctl.assess.changes import TOGETHER, Change, changes, company
+from cdbctl.assess.units import clock, duration, plural, rate
 from cdbctl.model.reading import Observed
-from cdbctl.model.runtime import Restart, RuntimeFacts, ServiceFacts
-from cdbctl.model.snapshot import EarlierService, Snapshot
+from cdbctl.model.runtime import Restart, RuntimeFacts, ServiceFacts, ServiceState
+from cdbctl.model.snapshot import EarlierRun, EarlierService, Snapshot, Window
 
-TOGETHER = timedelta(seconds=30)
-"""Services that restart within this time of each other were restarted by something outside of them."""
+WAITING = timedelta(seconds=5)
+"""An engine waits this long before a start only after several short runs in a row: it doubles 100 ms each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Unplanned restarts of a stretch of time."""
+
+    count: int
+    since: datetime
+    at_least: bool = False
+    """Whether there may have been more."""
+
+    def words(self, until: datetime) -> str:
+        """``3 unplanned restarts counted since … (12 min)``."""
+        least = "at least " if self.at_least else ""
+        length = duration(self.seconds(until))
+        return f"{least}{plural(self.count, 'unplanned restart')} counted since {clock(self.since)} ({length})"
+
+    def seconds(self, until: datetime) -> float:
+        """Its length, the basis of the rate."""
+        return max(1.0, (until - self.since).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the earlier run adds to the story of a service."""
+
+    change: Change | None
+    compared_with: datetime | None
+    """When the earlier run saw the same service; None when it did not."""
+    readings: tuple[AnyReading, ...]
 
 
 def restarts_in_window(facts: ServiceFacts, runtime: RuntimeFacts) -> tuple[tuple[Restart, ...], tuple[Restart, ...]]:
     """The restarts of a service: its own ones, and those that at least half of all services shared."""
-    others = [other for other in runtime.services if other.name != facts.name]
-    enough = max(3, (len(runtime.services) + 1) // 2)
+    others = [other.recent_restarts for other in runtime.services if other.name != facts.name]
+    return apart(facts.recent_restarts, others, len(runtime.services))
+
+
+def apart(
+    restarts: Sequence[Restart], others: Sequence[Sequence[Restart]], services: int
+) -> tuple[tuple[Restart, ...], tuple[Restart, ...]]:
+    """Split the restarts of one of so many services: its own ones, and those that at least half of them shared."""
+    enough = max(3, (services + 1) // 2)
 
     def is_shared(restart: Restart) -> bool:
-        company = sum(
-            any(abs(theirs.at - restart.at) <= TOGETHER for theirs in other.recent_restarts) for other in others
-        )
-        return company + 1 >= enough
+        together = sum(any(abs(theirs.at - restart.at) <= TOGETHER for theirs in other) for other in others)
+        return together + 1 >= enough
 
-    shared = tuple(restart for restart in facts.recent_restarts if is_shared(restart))
-    return tuple(restart for restart in facts.recent_restarts if restart not in shared), shared
+    shared = tuple(restart for restart in restarts if is_shared(restart))
+    return tuple(restart for restart in restarts if restart not in shared), shared
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the earlier run's facts add to the story of a service."""
-
-    word: str | None
-    """``DEPLOY``, ``CRASH``, ``MANUAL``, ``RECOUNT`` (the counter was lost, so nothing is proven) or None."""
-    sentence: str
-    readings: tuple[AnyReading, ...]
+def started_together(facts: ServiceFacts, runtime: RuntimeFacts, window: Window) -> bool:
+    """Whether it was started again in the window together with at least half of all services: from outside."""
+    starts = list(_starts_again(runtime.services, window))
+    here = [service for service in runtime.services if service.state is not ServiceState.MISSING]
+    at = next(_starts_again((facts,), window), None)
+    return at is not None and company(at, starts, len(here))
 
 
-def changes_since_earlier_run(facts: ServiceFacts, snapshot: Snapshot) -> Change:
+def _starts_again(services: Sequence[ServiceFacts], window: Window) -> Iterator[datetime]:
+    """When containers were started that had run before."""
+    for service in services:
+        ended = service.container.finished_at if service.container else None
+        if service.started_at and ended and window.since <= service.started_at and ended <= service.started_at:
+            yield service.started_at
+
+
+def history(facts: ServiceFacts, snapshot: Snapshot) -> History:
     """Compare the identity facts of a service with those of the earlier run."""
     previous = snapshot.previous
     if not isinstance(previous, Observed):
-        return Change(None, "", ())
-    earlier = next((item for item in previous.value.services if item.name == facts.name), None)
-    if earlier is None:
-        return Change(None, "", ())
-    word, sentence = _classify(facts, earlier, f"since the run of {clock(previous.value.taken_at)}")
-    return Change(word, sentence, (previous,) if word else ())
+        return History(None, None, ())
+    run = previous.value
+    if all(service.name != facts.name for service in run.services):
+        return History(None, None, ())
+    change = changes(run, this_run(snapshot)).get(facts.name)
+    return History(change, run.taken_at, (previous,))
 
 
-def _classify(facts: ServiceFacts, earlier: EarlierService, since: str) -> tuple[str | None, str]:
-    if facts.identity != earlier.identity:
-        return "DEPLOY", f"deployed anew {since}"
-    if facts.restarts is not None and earlier.restarts is not None and facts.restarts > earlier.restarts:
-        return "CRASH", f"{plural(facts.restarts - earlier.restarts, 'unplanned restart')} {since}"
-    if not (facts.started_at and earlier.started_at and facts.started_at > earlier.started_at):
-        return None, ""
-    if facts.restarts is not None and facts.restarts == earlier.restarts:
-        return "MANUAL", f"started again at {clock(facts.started_at)} without a counted crash {since}"
-    return "RECOUNT", f"started again at {clock(facts.started_at)}, its count of restarts began anew {since}"
+def this_run(snapshot: Snapshot) -> EarlierRun:
+    """The run itself, as those to come will remember it; its verdict and findings are not known yet."""
+    runtime, host, previous = snapshot.runtime, snapshot.host, snapshot.previous
+    seen = runtime.value if isinstance(runtime, Observed) else None
+    return EarlierRun(
+        taken_at=snapshot.taken_at,
+        path="",
+        verdict="",
+        findings=(),
+        services=tuple(map(EarlierService.of, seen.services)) if seen else (),
+        stack=snapshot.stack,
+        tool_version=snapshot.tool_version,
+        window=snapshot.window,
+        follows=previous.value.path if isinstance(previous, Observed) else None,
+        host_booted_at=host.value.booted_at if isinstance(host, Observed) else None,
+        runtime_started_at=seen.started_at if seen else None,
+    )
+
+
+def counted(facts: ServiceFacts, own: Sequence[Restart], story: History, window: Window, *, fail_at: int) -> Stretch:
+    """The most telling count of unplanned restarts that anything proves: enough for a FAIL at the highest rate."""
+    known = facts.restarts_counted_since
+    since = max(window.since, known) if known else window.since
+    unseen = facts.container is not None and since > window.since and (facts.restarts or 0) > len(own)
+    found = [Stretch(len(own), since, at_least=bool(own) and unseen), *_by_policy(facts, window, fail_at)]
+    if story.change and story.compared_with:
+        found.append(Stretch(story.change.crashes, story.compared_with))
+    bad = [stretch for stretch in found if stretch.count >= fail_at]
+    if bad:
+        return max(bad, key=lambda stretch: stretch.count / stretch.seconds(window.until))
+    return max(found, key=lambda stretch: stretch.count)
+
+
+def _by_policy(facts: ServiceFacts, window: Window, fail_at: int) -> Iterator[Stretch]:
+    """What the engine's count of restarts proves when nobody saw each of them: so many since it was created."""
+    count, last = facts.restarts or 0, _last_restart(facts)
+    if facts.container is None or not count or last is None or last < window.since:
+        return
+    created_at = facts.container.created_at
+    if created_at >= window.since or (count >= fail_at and _loops(facts, created_at, window, fail_at)):
+        yield Stretch(count, created_at)
+
+
+def _last_restart(facts: ServiceFacts) -> datetime | None:
+    """When its policy started it last, or decided to: a container that waits for its start is counted already."""
+    ended = facts.container.finished_at if facts.container else None
+    return ended if facts.state in (ServiceState.BACKOFF, ServiceState.EXITED, ServiceState.FATAL) else facts.started_at
+
+
+def _loops(facts: ServiceFacts, created_at: datetime, window: Window, fail_at: int) -> bool:
+    """Whether it does not only restart now and then: it is down between two starts, waited long, or keeps a pace."""
+    if facts.state is not ServiceState.RUNNING or facts.container is None:
+        return True
+    ended, started = facts.container.finished_at, facts.started_at
+    if ended and started and started - ended >= WAITING:
+        return True
+    life = max(1.0, (window.until - created_at).total_seconds())
+    return (facts.restarts or 0) * (window.until - window.since).total_seconds() / life >= fail_at
+
+
+def proof(facts: ServiceFacts, story: History, window: Window, stretch: Stretch) -> str:
+    """Why there was no unplanned restart, exactly as far as it is proven."""
+    if facts.container is None:
+        return _after(stretch.words(window.until), story)
+    return _after(_one_look(facts, facts.container.created_at, facts.container.finished_at, story, window), story)
+
+
+def _one_look(
+    facts: ServiceFacts, created_at: datetime, finished_at: datetime | None, story: History, window: Window
+) -> str:
+    started, count = facts.started_at, facts.restarts or 0
+    if started is None:
+        return f"created at {clock(created_at)}, never started"
+    if facts.state not in (ServiceState.RUNNING, ServiceState.PAUSED):
+        end = f" with {facts.exit_status}" if facts.exit_status else ""
+        return f"ended at {clock(finished_at)}{end} and was not started again: no restart, and it does not run"
+    seen = story.compared_with
+    unchanged = seen is not None and story.change is None
+    since_run = f", no restart since the run of {clock(seen)}" if unchanged else ""
+    if started < window.since:
+        before = f", after {plural(count, 'restart')} before that" if count else ""
+        return f"running since {clock(started)}, before the window began{before}{since_run}"
+    if finished_at is None and not count:
+        return f"created at {clock(created_at)}, running since {clock(started)}, never restarted since{since_run}"
+    if unchanged:
+        return f"running since {clock(started)}{since_run}"
+    return (
+        f"started again at {clock(started)} after its end at {clock(finished_at)}, not by its restart policy; "
+        "nothing is proven about the time before"
+    )
+
+
+def _after(words: str, story: History) -> str:
+    return f"{words}; {story.change.sentence}" if story.change else words
+
+
+def told(stretch: Stretch, own: Sequence[Restart], shared: Sequence[Restart], story: History, until: datetime) -> str:
+    """What was counted, how often that is, and what it was like."""
+    words = stretch.words(until)
+    if stretch.count:
+        words += f", {rate(stretch.count, stretch.seconds(until))}"
+    if own:
+        words += f", the last at {clock(own[-1].at)}: {own[-1].exit_status}"
+    if shared:
+        words += (
+            f"; {len(shared)} more together with other services at {clock(shared[-1].at)}: the machine or the runtime"
+        )
+    return _after(words, story)

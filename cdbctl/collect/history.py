@@ -2,61 +2,61 @@
 
 from __future__ import annotations
 
-import json
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from cdbctl.collect.attempt import NoAnswer, Seen
-from cdbctl.model.codec import CodecError, decode
-from cdbctl.model.finding import Lifecycle
-from cdbctl.model.run_folder import REPORT_SCHEMA, SNAPSHOT_SCHEMA, is_day, run_order
-from cdbctl.model.runtime import ServiceFacts
-from cdbctl.model.snapshot import EarlierFinding, EarlierRun, EarlierService
+from cdbctl.collect.stored_run import Broken, Foreign, read_run
+from cdbctl.model.run_folder import is_day, run_order
+from cdbctl.model.snapshot import EarlierRun, EarlierService
 
-LARGEST_FILE_BYTES = 50_000_000
 TRIED = 20
 """Stored runs that are tried before giving up: each broken one costs time."""
 
 
-class Broken(Exception):
-    """A stored run that cannot be used; the message says why."""
-
-
-def read_earlier_run(reports: Path, *, now: datetime) -> Seen[EarlierRun | None]:
+def read_earlier_run(reports: Path, *, now: datetime, stack: str | None = None) -> Seen[EarlierRun | None]:
     """Read the newest complete run; broken ones are named in the evidence and the next older one is used.
 
-    A run that is dated later than ``now`` was stored under a wrong clock: nothing can be compared with it.
-
-    The value is None when nothing is stored yet.
+    Runs of another stack are passed over, and named as well. The value is None when nothing is stored yet.
     """
     skipped: list[str] = []
+    foreign: list[str] = []
     try:
-        for folder in _newest_first(reports / "daily"):
-            name = f"{reports.name}/{folder.relative_to(reports).as_posix()}"
+        for folder in newest_first(reports):
+            name = shown(folder, reports)
             try:
-                run = _read_run(folder, name)
-                _expect_past(run, now)
+                run = read_run(folder, name, now=now, stack=stack)
+            except Foreign as other:
+                foreign.append(f"passed over {name}: {other}")
             except Broken as problem:
                 skipped.append(f"skipped {name}: {problem}")
             else:
-                return Seen(run, "\n".join([*_describe(run), *skipped]) + "\n")
-            if len(skipped) == TRIED:
+                return Seen(run, "\n".join([*_describe(run), *skipped, *foreign]) + "\n")
+            if len(skipped) + len(foreign) == TRIED:
                 break
     except OSError as error:
-        raise NoAnswer(f"{error.strerror or error}: {error.filename}", remedy=f"make {reports} readable") from error
+        raise unreadable(error, reports) from error
     if skipped:
         raise NoAnswer(
             "no stored run can be read: " + "; ".join(skipped), remedy=f"remove the broken runs from {reports}"
         )
-    return Seen(None, f"no run is stored in {reports.name}/daily\n")
+    return Seen(None, "\n".join([f"no run is stored in {reports.name}/daily", *foreign]) + "\n")
 
 
-def _newest_first(daily: Path) -> Iterator[Path]:
-    """The folders of runs; a day is only listed when nothing newer was good."""
+def unreadable(error: OSError, reports: Path) -> NoAnswer:
+    """The folder of the reports cannot be listed."""
+    return NoAnswer(f"{error.strerror or error}: {error.filename}", remedy=f"make {reports} readable")
+
+
+def shown(folder: Path, reports: Path) -> str:
+    """How a run is named: ``reports/daily/2026-02-09/082603Z``."""
+    return f"{reports.name}/{folder.relative_to(reports).as_posix()}"
+
+
+def newest_first(reports: Path) -> Iterator[Path]:
+    """The folders of the stored runs; a day is only listed when nothing newer was enough."""
+    daily = reports / "daily"
     if not daily.exists():
         return
     for day in sorted((item for item in daily.iterdir() if is_day(item.name)), reverse=True):
@@ -66,78 +66,38 @@ def _newest_first(daily: Path) -> Iterator[Path]:
         yield from (item for _, item in sorted(runs, reverse=True))
 
 
-def _read_run(folder: Path, name: str) -> EarlierRun:
-    report = _read_json(folder / "report.json", REPORT_SCHEMA)
-    snapshot = _read_json(folder / "snapshot.json", SNAPSHOT_SCHEMA)
-    try:
-        taken_at = report["taken_at"]
-        run = decode(
-            EarlierRun,
-            {"taken_at": taken_at, "path": name, "verdict": report["verdict"], "findings": [], "services": []},
-        )
-        return replace(run, findings=_findings(report, taken_at), services=_services(snapshot))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Broken(f"it does not hold what a run holds: {error}") from error
-    except CodecError as error:
-        raise Broken(str(error)) from error
-
-
-def _expect_past(run: EarlierRun, now: datetime) -> None:
-    if run.taken_at > now:
-        raise Broken(f"it is dated {run.taken_at.isoformat()}, which is still to come: a clock was wrong")
-
-
-def _read_json(file: Path, schema: str) -> Mapping[str, Any]:
-    try:
-        facts = file.stat()
-        if not stat.S_ISREG(facts.st_mode):  # a pipe or a device would never end
-            raise Broken(f"{file.name} is not a file")
-        if facts.st_size > LARGEST_FILE_BYTES:
-            raise Broken(f"{file.name} is larger than {LARGEST_FILE_BYTES // 1_000_000} MB")
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise Broken(f"{file.name}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise Broken(f"{file.name} is cut off or not JSON: {error}") from error
-    if not isinstance(data, dict) or data.get("schema") != schema:
-        raise Broken(f"{file.name} is not {schema}")
-    return data
-
-
-def _findings(report: Mapping[str, Any], taken_at: str) -> tuple[EarlierFinding, ...]:
-    """Everything that a run knew of: what it found, what it could not verify, and what is over.
-
-    What could not be verified is still open, and what is over is remembered: when it comes back it has REGRESSED.
-    """
-    known: dict[str, EarlierFinding] = {}
-    for key, lifecycle in (
-        ("findings", None),
-        ("unverified", Lifecycle.UNVERIFIED),
-        ("resolved", Lifecycle.RESOLVED),
-        ("closed", Lifecycle.RESOLVED),
-    ):
-        for item in report.get(key, []):
-            finding = decode(EarlierFinding, {**item, "first_seen": item.get("first_seen") or taken_at})
-            known.setdefault(finding.fingerprint, replace(finding, lifecycle=lifecycle or finding.lifecycle))
-    return tuple(known.values())
-
-
-def _services(snapshot: Mapping[str, Any]) -> tuple[EarlierService, ...]:
-    """The identity facts of every service; none when the runtime did not answer then."""
-    facts = [decode(ServiceFacts, item) for item in snapshot["runtime"].get("value", {}).get("services", [])]
-    return tuple(EarlierService(item.name, item.identity, item.pid, item.started_at, item.restarts) for item in facts)
+def describe_service(service: EarlierService) -> str:
+    """The identity facts of a service in one line of evidence; what is not known is left out."""
+    facts = {
+        "state": service.state,
+        "pid": service.pid,
+        "started_at": _iso(service.started_at),
+        "restarts": service.restarts,
+        "exit_status": service.exit_status,
+        "created_at": _iso(service.created_at),
+        "finished_at": _iso(service.finished_at),
+        "oom_killed": service.oom_killed,
+        "image": service.image,
+        "identity": service.identity,
+    }
+    told = " ".join(f"{name}={value}" for name, value in facts.items() if value not in (None, ""))
+    return f"service {service.name} {told}"
 
 
 def _describe(run: EarlierRun) -> Iterator[str]:
     yield f"newest complete run: {run.path}, taken at {run.taken_at.isoformat()}, verdict {run.verdict}"
+    yield f"host booted at {_iso(run.host_booted_at)}, runtime started at {_iso(run.runtime_started_at)}"
     for finding in run.findings:
         yield (
             f"finding {finding.fingerprint} {finding.status} {finding.check} {finding.subject}"
             f" lifecycle={finding.lifecycle} first_seen={finding.first_seen.isoformat()}: {finding.title}"
         )
-    for service in run.services:
-        started = service.started_at.isoformat() if service.started_at else None
-        yield (
-            f"service {service.name} pid={service.pid} started_at={started} restarts={service.restarts}"
-            f" identity={service.identity}"
-        )
+    yield from map(describe_service, run.services)
+    for server, counters in (("database", run.database), ("Redis", run.redis)):
+        if counters is not None:
+            values = " ".join(f"{name}={value}" for name, value in counters.values.items())
+            yield f"counters of {server} ({counters.counted_by}): {values}"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

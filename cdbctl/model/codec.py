@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -43,7 +43,10 @@ def encode(value: object) -> Any:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """Rebuild a value of ``kind``. Unknown keys are ignored, missing or wrong ones raise CodecError."""
+    """Rebuild a value of ``kind``. Unknown keys are ignored, missing or wrong ones raise CodecError.
+
+    A missing field that has a default takes it: an older version, which did not know the field, wrote the data.
+    """
     return cast(T, _decode(kind, data, kind.__name__, {}))
 
 
@@ -90,7 +93,7 @@ def _decode_union(options: tuple[Any, ...], data: Any, path: str, variables: Map
         candidates = [
             option
             for option in candidates
-            if {field.name for field in fields(get_origin(option) or option)} <= data.keys()
+            if {field.name for field in fields(get_origin(option) or option) if not _has_default(field)} <= data.keys()
         ]
     failure = CodecError(f"{path}: no variant fits")
     for option in candidates:
@@ -108,9 +111,15 @@ def _decode_dataclass(kind: Any, arguments: tuple[Any, ...], data: Any, path: st
     hints = _hints(kind)
     values = {}
     for field in fields(kind):
+        if field.name not in data and _has_default(field):
+            continue
         _expect(field.name in data, f"{path}.{field.name}", "a value", None)
         values[field.name] = _decode(hints[field.name], data[field.name], f"{path}.{field.name}", scope)
     return kind(**values)
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 def _decode_scalar(kind: Any, data: Any, path: str) -> Any:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cdbctl.model.check import Check, Waiver
+from cdbctl.model.ci import CiFacts, IssueFacts
+from cdbctl.model.compose import ComposeService
 from cdbctl.model.database import DatabaseFacts, QueryAnswer
 from cdbctl.model.host import HostFacts
 from cdbctl.model.logs import LogFacts
 from cdbctl.model.metrics import MetricsPage
 from cdbctl.model.migrations import MigrationFolder
+from cdbctl.model.prometheus import PrometheusFacts
 from cdbctl.model.reading import Evidence, Observed, Reading, Unavailable
 from cdbctl.model.redis import RedisFacts
 from cdbctl.model.repository import RepositoryFacts
-from cdbctl.model.runtime import HealthFacts, RuntimeFacts
+from cdbctl.model.runtime import HealthFacts, Restart, RuntimeFacts, ServiceFacts
 from cdbctl.model.stack import Service
 
 
@@ -49,17 +52,115 @@ class EarlierService:
     pid: int | None
     started_at: datetime | None
     restarts: int | None
+    state: str = ""
+    """Word of ``ServiceState``; empty where the run did not store it. Likewise below: None or empty."""
+    exit_status: str | None = None
+    image: str = ""
+    """Id of the image that the container ran."""
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    oom_killed: bool | None = None
+    restart_policy: str | None = None
+    """None for a runtime without containers."""
+    recent_restarts: tuple[Restart, ...] = ()
+    """Those inside the window of that run, oldest first: the newest 20."""
+    out_of_memory_at: datetime | None = None
+
+    @classmethod
+    def of(cls, facts: ServiceFacts) -> EarlierService:
+        """What is kept of a service for the runs to come."""
+        container = facts.container
+        return cls(
+            name=facts.name,
+            identity=facts.identity,
+            pid=facts.pid,
+            started_at=facts.started_at,
+            restarts=facts.restarts,
+            state=facts.state.value,
+            exit_status=facts.exit_status,
+            image=container.image.id if container else "",
+            created_at=container.created_at if container else None,
+            finished_at=container.finished_at if container else None,
+            oom_killed=container.oom_killed if container else None,
+            restart_policy=container.restart_policy if container else None,
+            recent_restarts=facts.recent_restarts[-20:],
+            out_of_memory_at=container.out_of_memory_at if container else None,
+        )
+
+    @property
+    def is_container(self) -> bool:
+        """Whether a container runtime showed it: its count of restarts then begins anew with every start by hand."""
+        return self.created_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCounters:
+    """What a server had counted in an earlier run."""
+
+    counted_by: str
+    """Who counted, and from when on: a difference to later numbers means something only where this is the same."""
+    values: Mapping[str, int]
+
+    @classmethod
+    def of_database(cls, facts: DatabaseFacts) -> EarlierCounters:
+        """The counters of one database; they survive a restart of the server."""
+        since = facts.counted_since.isoformat() if facts.counted_since else "the beginning"
+        values = {"deadlocks": facts.deadlocks, "rollbacks": facts.rollbacks, "commits": facts.commits}
+        return cls(f"{facts.database} since {since}", _known(values))
+
+    @classmethod
+    def of_redis(cls, facts: RedisFacts) -> EarlierCounters:
+        """The counters of a Redis server; they begin anew with each start."""
+        values = {"evicted_keys": facts.evicted_keys, "rejected_connections": facts.rejected_connections}
+        return cls(f"run {facts.run_id}" if facts.run_id else "", _known(values))
+
+
+def _known(values: Mapping[str, int | None]) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """What this run remembers of the newest stored one."""
+    """What this run remembers of a stored one."""
 
     taken_at: datetime
     path: str
     verdict: str
     findings: tuple[EarlierFinding, ...]
     services: tuple[EarlierService, ...]
+    stack: str = ""
+    tool_version: str = ""
+    window: Window | None = None
+    """What it looked at; None where the run did not store it. Likewise below."""
+    follows: str | None = None
+    """Path of the run that it compared itself with; None for the first one."""
+    host_booted_at: datetime | None = None
+    runtime_started_at: datetime | None = None
+    database: EarlierCounters | None = None
+    """None when it was not read then; likewise below."""
+    redis: EarlierCounters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedRun:
+    """A stored run of the stretch of a soak that says nothing about it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoakHistory:
+    """The stored runs that a soak is judged by, beside the run that judges."""
+
+    runs: tuple[EarlierRun, ...]
+    """Oldest first: those of the stretch, before them the newest older one; of their findings the open ones."""
+    broken: tuple[UnusedRun, ...]
+    """They may have seen anything."""
+    foreign: tuple[UnusedRun, ...]
+    """Of other stacks in the same folder: passed over."""
+    not_read: str = ""
+    """Why older runs of the stretch were not read, e.g. for lack of time; empty when all were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +220,32 @@ class Snapshot:
     redactions: tuple[Redaction, ...]
     notes: tuple[str, ...]
     """What the reader must know about the run itself, e.g. a report folder that cannot be written."""
+    compose: tuple[ComposeService, ...] = ()
+    """What the compose files promise; empty where none is declared."""
+    prometheus: Reading[PrometheusFacts] | None = None
+    """None when no Prometheus server is declared; likewise below."""
+    ci: Reading[CiFacts] | None = None
+    issues: Reading[IssueFacts] | None = None
+    soak_stretch: Window | None = None
+    """None when no soak was asked for."""
+    soak: Reading[SoakHistory] | None = None
+    """The stored runs of that stretch."""
 
     def readings(self) -> Iterator[Observed[object] | Unavailable]:
         """Every reading of the run, in the order of the report."""
-        single = (self.runtime, self.database, self.redis, self.repository, self.host, self.migrations, self.previous)
+        single = (
+            self.runtime,
+            self.database,
+            self.redis,
+            self.prometheus,
+            self.repository,
+            self.ci,
+            self.issues,
+            self.host,
+            self.migrations,
+            self.previous,
+            self.soak,
+        )
         yield from (reading for reading in single if reading is not None)
         for by_name in (self.health, self.logs, self.metrics, self.answers):
             yield from by_name.values()

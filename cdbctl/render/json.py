@@ -7,26 +7,21 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from cdbctl.errors import ExitStatus
+from cdbctl.model.ci import IssueFacts
 from cdbctl.model.codec import encode
-from cdbctl.model.finding import Finding, Verdict
+from cdbctl.model.finding import Finding
 from cdbctl.model.logs import LogFacts
+from cdbctl.model.metrics import MetricState
 from cdbctl.model.reading import Observed, Reading, Unavailable
 from cdbctl.model.report import Report
 from cdbctl.model.run_folder import REPORT_SCHEMA
 from cdbctl.model.runtime import HealthFacts
-from cdbctl.model.snapshot import EarlierFinding, Snapshot
-from cdbctl.render.metric_rows import MetricRow, metric_rows
+from cdbctl.model.snapshot import EarlierFinding, EarlierService, Snapshot
+from cdbctl.render.metric_rows import MetricRow, asked_of_prometheus, metric_rows
 from cdbctl.render.rows import clock_offsets, closed, digest
 from cdbctl.render.service_rows import ServiceRow, service_rows
+from cdbctl.render.status import exit_status, reason_code
 from cdbctl.render.text import make_visible
-
-EXIT_STATUSES = {
-    Verdict.PASS: ExitStatus.PASS,
-    Verdict.WARN: ExitStatus.PASS,
-    Verdict.FAIL: ExitStatus.FAILED,
-    Verdict.UNKNOWN: ExitStatus.UNDECIDED,
-}
 
 Document: TypeAlias = dict[str, Any]
 
@@ -41,8 +36,8 @@ def document(report: Report) -> Document:
     snapshot = report.snapshot
     return {
         "schema": REPORT_SCHEMA,
-        "status": int(EXIT_STATUSES[report.verdict]),
-        "reason_code": f"VERDICT_{report.verdict}",
+        "status": int(exit_status(report)),
+        "reason_code": reason_code(report),
         "tool_version": snapshot.tool_version,
         "taken_at": encode(snapshot.taken_at),
         "finished_at": encode(snapshot.finished_at),
@@ -64,16 +59,17 @@ def document(report: Report) -> Document:
         "matrix": encode(report.matrix),
         "runtime": _runtime(snapshot),
         "services": [_service(row) for row in service_rows(report)],
-        "metrics": [_metric(row) for row in metric_rows(snapshot)],
+        "metrics": [*(_metric(row) for row in metric_rows(snapshot)), *_asked_metrics(snapshot)],
         "database": _facts(snapshot.database, leave_out=("relations",)),
         "redis": _facts(snapshot.redis),
+        "prometheus": _facts(snapshot.prometheus, leave_out=("metrics",)),
         "repository": _facts(snapshot.repository),
         "migrations": _facts(snapshot.migrations),
-        "ci": None,
-        "issues": [],
+        "ci": _facts(snapshot.ci),
+        **_issues(snapshot.issues),
         "host": _facts(snapshot.host),
         "clocks": encode(clock_offsets(snapshot)),
-        "soak": None,
+        "soak": encode(report.soak),
         "not_configured": encode(snapshot.not_configured),
         "redactions": encode(snapshot.redactions),
         "notes": list(snapshot.notes),
@@ -151,7 +147,7 @@ def _service(row: ServiceRow) -> Document:
         "required": row.declared is not None and row.declared.required,
         "status": encode(row.status),
         "state": encode(facts.state) if facts else None,
-        **_health(row.health),
+        **_health(row),
         "restarts": facts.restarts if facts else None,
         "restarts_counted_since": encode(facts.restarts_counted_since) if facts else None,
         "started_at": encode(facts.started_at) if facts and row.runs else None,
@@ -159,18 +155,37 @@ def _service(row: ServiceRow) -> Document:
         "cpu_percent": facts.cpu_percent if facts and row.runs else None,
         "memory_bytes": facts.memory_bytes if facts and row.runs else None,
         "log": _log(row.log),
+        "identity": encode(EarlierService.of(facts)) if facts else None,
+        "container": encode(facts.container) if facts else None,
     }
 
 
-def _health(reading: Reading[HealthFacts] | None) -> Document:
-    """``health`` is null where a declared page did not answer, ``none`` where none is declared."""
-    match reading:
+def _health(row: ServiceRow) -> Document:
+    """The worst answer; ``health`` is null where a declared page did not answer, ``none`` where nothing probes."""
+    answer = {
+        "page": _probe(row.page),
+        "runtime": _probe(row.facts.health if row.facts else None),
+    }
+    match row.worst_probe:
         case None:
-            return {"health": "none", "probe": "none", "health_detail": None}
+            return {"health": "none", "probe": "none", "health_detail": None, "probes": answer}
         case Unavailable(reason=reason):
-            return {"health": None, "probe": None, "health_detail": reason}
-        case Observed(value=facts):
-            return {"health": facts.health.value, "probe": facts.depth.value, "health_detail": facts.detail}
+            return {"health": None, "probe": None, "health_detail": reason, "probes": answer}
+        case HealthFacts() as facts:
+            words = {"health": facts.health.value, "probe": facts.depth.value, "health_detail": facts.detail}
+            return {**words, "probes": answer}
+
+
+def _probe(answer: HealthFacts | Unavailable | None) -> Document | None:
+    """null where nothing of the kind is declared."""
+    match answer:
+        case None:
+            return None
+        case Unavailable(reason=reason):
+            return {"health": None, "depth": None, "detail": reason, "failing_streak": None}
+        case HealthFacts():
+            found: Document = encode(answer)
+            return found
 
 
 def _log(reading: Reading[LogFacts] | None) -> Document | None:
@@ -202,6 +217,39 @@ def _metric(row: MetricRow) -> Document:
         "apart_seconds": row.apart_seconds,
         "evidence": row.evidence,
     }
+
+
+def _asked_metrics(snapshot: Snapshot) -> list[Document]:
+    """What Prometheus says of the metrics that it was asked for; nothing is known of them when it is down."""
+    reading = snapshot.prometheus
+    if reading is None:
+        return []
+    answers = {item.name: item for item in reading.value.metrics} if isinstance(reading, Observed) else {}
+    window_seconds = (snapshot.window.until - snapshot.window.since).total_seconds()
+    return [
+        {
+            "name": name,
+            "service": None,
+            "state": (answer.state if answer else MetricState.PROM_DOWN).value,
+            "value": answer.value if answer else None,
+            "increase": answer.increase if answer else None,
+            "apart_seconds": window_seconds,
+            "evidence": reading.evidence.id,
+            "last_seen_at": encode(answer.last_seen_at) if answer else None,
+            "nearest": answer.nearest if answer else "",
+            "note": answer.note if answer else "",
+        }
+        for name, answer in ((name, answers.get(name)) for name in asked_of_prometheus(snapshot))
+    ]
+
+
+def _issues(reading: Reading[IssueFacts] | None) -> Document:
+    """null where they were not read: an empty list would say that there are none."""
+    if not isinstance(reading, Observed):
+        return {"issues": [] if reading is None else None, "issues_incomplete": []}
+    facts = reading.value
+    read = facts.issues or not facts.incomplete
+    return {"issues": encode(facts.issues) if read else None, "issues_incomplete": list(facts.incomplete)}
 
 
 def _facts(reading: Reading[Any] | None, leave_out: tuple[str, ...] = ()) -> Document | None:

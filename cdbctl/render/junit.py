@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.report import NotChecked, Report
+from cdbctl.model.soak import Soak, SoakVerdict
 from cdbctl.render.rows import is_accepted
 from cdbctl.render.text import make_visible, one_line
 
@@ -30,6 +31,8 @@ def junit(report: Report) -> str:
     for item in report.coverage.not_checked:
         if (item.check, item.subject) not in names:
             _suite(root, suites, item.check, report).append(_missing(item))
+    if report.soak is not None:
+        _suite(root, suites, "soak", report).append(_soak(report.soak))
     for suite in (root, *suites.values()):
         for name, value in _counts(suite):
             suite.set(name, str(value))
@@ -58,6 +61,18 @@ def _case(finding: Finding, name: str) -> ET.Element:
         ET.SubElement(case, "skipped", message=f"UNKNOWN, not required: {title}").text = _words(finding)
     elif finding.status is Status.WARN:
         ET.SubElement(case, "system-out").text = f"WARN {finding.severity}: {title}\n{_words(finding)}"
+    return case
+
+
+def _soak(soak: Soak) -> ET.Element:
+    """The verdict over the stored runs as one case."""
+    case = ET.Element("testcase", classname="soak", name="the stored runs")
+    lines = [*(f"{item.kind} {item.title}" for item in soak.failures), *(f"{i.kind} {i.text}" for i in soak.doubts)]
+    words = make_visible("\n".join(lines))
+    if soak.verdict is SoakVerdict.FAIL:
+        ET.SubElement(case, "failure", type="SOAK", message="the soak failed").text = words
+    elif soak.verdict is SoakVerdict.INCONCLUSIVE:
+        ET.SubElement(case, "error", type="INCONCLUSIVE", message="the soak is inconclusive").text = words
     return case
 
 

@@ -6,18 +6,22 @@ from collections.abc import Callable, Sequence
 
 from cdbctl.model.report import Report
 from cdbctl.render.md import paragraphs
-from cdbctl.render.sections import findings, logs, record, repository, runtime, sources, summary
+from cdbctl.render.sections import ci, findings, logs, prometheus, record, repository, runtime, soak, sources, summary
 
 SECTIONS: Sequence[Callable[[Report], list[str]]] = (
     summary.title,
     summary.executive_summary,
+    soak.soak,
     runtime.services,
     logs.logs,
     sources.metrics,
+    prometheus.prometheus,
     sources.postgresql,
     sources.redis,
     sources.host,
     repository.repository,
+    ci.ci,
+    ci.issues,
     findings.matrix,
     findings.fix_plan,
     record.changes,

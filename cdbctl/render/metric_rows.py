@@ -34,6 +34,15 @@ class MetricRow:
     evidence: str
 
 
+ASKING = ("prometheus.metric", "prometheus.contradiction")
+"""Rules whose subjects are metrics of the Prometheus server."""
+
+
+def asked_of_prometheus(snapshot: Snapshot) -> tuple[str, ...]:
+    """Every metric that a check asks the Prometheus server for."""
+    return tuple(dict.fromkeys(name for check in snapshot.checks if check.rule in ASKING for name in check.subjects))
+
+
 def metric_rows(snapshot: Snapshot) -> list[MetricRow]:
     """Every metric that a check names, on the page of the service that exports it."""
     wanted = dict.fromkeys(pair for check in snapshot.checks for _, pair in _metrics_of(check))
@@ -70,7 +79,9 @@ def _metric_row(name: str, service: str, reading: Reading[MetricsPage] | None) -
     page = reading.value
     series = [item for item in page.series if item.name == name]
     if not series:
-        return MetricRow(name, service, MetricState.NEVER_SEEN, None, None, page.apart_seconds, reading.evidence.id)
+        # Exported without a number (NaN) is not the same as never exported; the value then is none.
+        state = MetricState.VALUE if name in page.not_finite else MetricState.NEVER_SEEN
+        return MetricRow(name, service, state, None, None, page.apart_seconds, reading.evidence.id)
     value = sum(item.value for item in series)
     grows = name.endswith(_COUNTER_ENDINGS) and page.apart_seconds > 0 and not any(s.earlier is None for s in series)
     return MetricRow(

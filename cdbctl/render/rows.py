@@ -39,6 +39,8 @@ class ClockOffset:
     at: datetime
     offset_seconds: float
     """Positive when it is ahead of the host."""
+    doubt_seconds: float
+    """The true offset differs by no more than this."""
 
 
 def is_accepted(finding: Finding) -> bool:
@@ -121,11 +123,23 @@ def coverage_sentence(report: Report) -> str:
 
 def clock_offsets(snapshot: Snapshot) -> list[ClockOffset]:
     """The clocks of the servers that told their time."""
-    return [
-        ClockOffset(name, reading.value.server_at, (reading.value.server_at - reading.value.host_at).total_seconds())
-        for name, reading in (("PostgreSQL", snapshot.database), ("Redis", snapshot.redis))
-        if isinstance(reading, Observed)
-    ]
+    offsets = []
+    for name, reading in (
+        ("PostgreSQL", snapshot.database),
+        ("Redis", snapshot.redis),
+        ("Prometheus", snapshot.prometheus),
+    ):
+        if isinstance(reading, Observed):
+            facts = reading.value
+            offsets.append(_offset(name, facts.server_at, facts.host_at, facts.round_trip_ms / 2000))
+    if isinstance(snapshot.ci, Observed) and snapshot.ci.value.server_at:
+        ci = snapshot.ci.value
+        offsets.append(_offset("GitHub", snapshot.ci.value.server_at, ci.host_at, ci.clock_doubt_seconds))
+    return offsets
+
+
+def _offset(name: str, server_at: datetime, host_at: datetime, doubt_seconds: float) -> ClockOffset:
+    return ClockOffset(name, server_at, (server_at - host_at).total_seconds(), doubt_seconds)
 
 
 def stored_text(evidence: Evidence) -> str:

@@ -30,24 +30,48 @@ class ServiceRow:
     facts: ServiceFacts | None
     """None when the runtime did not answer."""
     health: Reading[HealthFacts] | None
-    """None when no health page is declared; likewise the log."""
+    """Of its health page; None when none is declared. Likewise the log."""
     log: Reading[LogFacts] | None
 
     @property
+    def page(self) -> HealthFacts | Unavailable | None:
+        """What its health page says, or why it does not."""
+        return self.health.value if isinstance(self.health, Observed) else self.health
+
+    @property
+    def probe(self) -> HealthFacts | None:
+        """What the runtime's own probe says of a service that runs; None where there is no such probe."""
+        own = self.facts.health if self.facts and (self.runs or self.facts.state is ServiceState.STARTING) else None
+        return own if own is not None and own.health is not Health.NONE else None
+
+    @property
+    def worst_probe(self) -> HealthFacts | Unavailable | None:
+        """The worse answer of its page and of the runtime's probe: a contradiction is no good news."""
+        answers = [answer for answer in (self.page, self.probe) if answer is not None]
+        return min(answers, key=_badness, default=None)
+
+    @property
     def health_word(self) -> str:
-        """What its health page says, in one or two words."""
-        match self.health:
+        """What is said of its health, in one or two words; of two answers the worse one."""
+        match self.worst_probe:
             case None:
                 return "no probe"
             case Unavailable():
                 return "no answer"
-            case Observed(value=facts):
-                return "no probe" if facts.health is Health.NONE else facts.health.value
+            case HealthFacts(health=health):
+                return "no probe" if health is Health.NONE else health.value
 
     @property
     def runs(self) -> bool:
         """Whether the runtime shows it as running."""
         return self.facts is not None and self.facts.state is ServiceState.RUNNING
+
+
+def _badness(answer: HealthFacts | Unavailable) -> int:
+    """0 is worst; a probe that nobody declared comes last."""
+    if isinstance(answer, Unavailable):
+        return 1
+    return {Health.UNHEALTHY: 0, Health.STARTING: 2, Health.HEALTHY: 3, Health.NONE: 4}[answer.health]
 
 
 def service_rows(report: Report) -> list[ServiceRow]:

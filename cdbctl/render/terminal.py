@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from cdbctl.model.finding import Status, Verdict
 from cdbctl.model.reading import Observed
 from cdbctl.model.report import Report
+from cdbctl.model.soak import Soak, SoakVerdict
 from cdbctl.render.gaps import gaps
 from cdbctl.render.rows import Cause, counted, coverage_sentence, shown_line, tally, telling_quotes, top_findings
+from cdbctl.render.sections.soak import soak_sentence
 from cdbctl.render.service_rows import health_sentence, service_rows
 from cdbctl.render.text import ascii_only, one_line, shortened
 from cdbctl.render.words import both, duration, tag
@@ -19,7 +21,14 @@ from cdbctl.render.words import both, duration, tag
 if TYPE_CHECKING:
     from rich.console import Console
 
-COLORS = {"OK": "green", "PASS": "green", "WARN": "yellow", "FAIL": "red", "UNKNOWN": "magenta"}
+COLORS = {
+    "OK": "green",
+    "PASS": "green",
+    "WARN": "yellow",
+    "FAIL": "red",
+    "UNKNOWN": "magenta",
+    "INCONCLUSIVE": "magenta",
+}
 WIDEST = 120
 """Longer lines are hard to read; a wider terminal stays empty on the right."""
 NAMED = 3
@@ -36,7 +45,7 @@ class Line:
     """One row of the summary: a label, a state or severity in colour, and words."""
 
     label: str = ""
-    state: Status | Verdict | None = None
+    state: Status | Verdict | SoakVerdict | None = None
     words: str = ""
     style: str = ""
     wraps: bool = True
@@ -80,6 +89,8 @@ def _lines(report: Report) -> Iterator[Line]:
     yield Line("coverage", words=coverage_sentence(report))
     yield from _not_checked(report)
     yield from (Line("note", words=note, style="yellow") for note in snapshot.notes)
+    if report.soak is not None:
+        yield from _soak(report.soak)
     for cause in top_findings(report):
         yield from _finding(cause)
     yield Line("services", words=_services(report))
@@ -111,6 +122,15 @@ def _finding(cause: Cause) -> Iterator[Line]:
         titles = [effect.title for effect in cause.effects[:NAMED]]
         more = f" and {len(cause.effects) - NAMED} more" if len(cause.effects) > NAMED else ""
         yield Line(words=f"follows from it: {shortened('; '.join(titles), 240)}{more}")
+
+
+def _soak(found: Soak) -> Iterator[Line]:
+    """The verdict over the stored runs, and the first things that stand against a pass."""
+    yield Line("soak", found.verdict, soak_sentence(found), "bold")
+    against = [*(item.title for item in found.failures), *(item.text for item in found.doubts)]
+    yield from (Line(words=shortened(text, 200)) for text in against[:REASONS])
+    if len(against) > REASONS:
+        yield Line(words=f"{len(against) - REASONS} more: see the report")
 
 
 def _services(report: Report) -> str:

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from cdbctl.model.finding import Status, Verdict
+from cdbctl.model.soak import SoakVerdict
 
 NONE = "—"
 """Stands for what is not known, or cannot be because nothing runs."""
 
-_EMOJI = {"OK": "✅", "PASS": "✅", "WARN": "⚠️", "FAIL": "🔴", "UNKNOWN": "❔"}
+_EMOJI = {"OK": "✅", "PASS": "✅", "WARN": "⚠️", "FAIL": "🔴", "UNKNOWN": "❔", "INCONCLUSIVE": "❔"}
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 
 
-def tag(state: Status | Verdict) -> str:
+def tag(state: Status | Verdict | SoakVerdict) -> str:
     """The state twice: for eyes, and for those who cannot see emoji."""
     return f"{_EMOJI[state.value]} [{state.value}]"
 
@@ -40,23 +41,30 @@ def utc(at: datetime | None) -> str:
 
 def both(at: datetime | None, timezone_name: str) -> str:
     """UTC, and local time with its offset: ``2026-02-09 08:26:03 UTC (09:26:03 +01:00)``."""
-    local_zone = zone(timezone_name)
-    if at is None or local_zone is None:
+    local = _local(at, timezone_name)
+    if at is None or local is None:
         return utc(at)
-    local = at.astimezone(local_zone)
     day = "" if local.date() == at.astimezone(UTC).date() else f"{local:%Y-%m-%d} "
     return f"{utc(at)} ({day}{local:%H:%M:%S} {local.isoformat()[-6:]})"
 
 
 def span(since: datetime, until: datetime, timezone_name: str) -> str:
     """Both ends in UTC and in local time: ``2026-02-09 07:26:03 to 08:26:03 UTC (08:26:03 to 09:26:03 +01:00)``."""
-    local_zone = zone(timezone_name)
     text = f"{_ends(since.astimezone(UTC), until.astimezone(UTC))} UTC"
-    if local_zone is None:
+    first, last = _local(since, timezone_name), _local(until, timezone_name)
+    if first is None or last is None:
         return text
-    since, until = since.astimezone(local_zone), until.astimezone(local_zone)
-    ends = f"{since:%H:%M:%S} to {until:%H:%M:%S}" if since.date() == until.date() else _ends(since, until)
-    return f"{text} ({ends} {until.isoformat()[-6:]})"
+    ends = f"{first:%H:%M:%S} to {last:%H:%M:%S}" if first.date() == last.date() else _ends(first, last)
+    return f"{text} ({ends} {last.isoformat()[-6:]})"
+
+
+def _local(at: datetime | None, timezone_name: str) -> datetime | None:
+    """Local time; None for an unknown zone, and at the two ends of the calendar, where there may be none."""
+    local_zone = zone(timezone_name)
+    try:
+        return at.astimezone(local_zone) if at and local_zone else None
+    except OverflowError:
+        return None
 
 
 def _ends(since: datetime, until: datetime) -> str:

@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 from cdbctl.model.check import Check, Waiver
+from cdbctl.model.ci import Cause
 from cdbctl.model.host import DiskFacts
 from cdbctl.model.logs import Level
+from cdbctl.model.redis import ConsumerGroup, ReplicaFacts
 from cdbctl.model.runtime import Health, Restart, ServiceState
 from cdbctl.model.snapshot import Snapshot
+from tests.assess.containers import NEW, container, declared, in_containers, mount
+from tests.assess.prometheus_facts import alert, answer, dead, target, with_prometheus
 from tests.assess.snapshots import (
     NOW,
+    check_run,
     edit,
     group,
     health,
     healthy,
+    issue,
     log,
     make_check,
+    open_issues,
     signature,
     stream,
+    with_ci,
     with_database,
     with_health,
+    with_issues,
     with_log,
     with_metric,
     with_redis,
@@ -30,6 +40,7 @@ from tests.assess.snapshots import (
     with_service,
     with_stream,
     without_table,
+    workflow,
 )
 
 
@@ -161,6 +172,23 @@ def _redis_persistence() -> Example:
     return _example(check, with_redis(healthy((check,)), rdb_last_save_ok=False))
 
 
+def _redis_connections() -> Example:
+    check = make_check("redis.connections", "Redis")
+    return _example(check, with_redis(healthy((check,)), rejected_connections=2))
+
+
+def _redis_replication() -> Example:
+    check = make_check("redis.replication", "Redis")
+    link = ReplicaFacts("10.0.0.1:6379", link_up=False, syncing=False, silent_seconds=None, down_seconds=90)
+    return _example(check, with_redis(healthy((check,)), replica=link))
+
+
+def _redis_groups() -> Example:
+    check = make_check("redis.groups", "stream.orders")
+    late = replace(stream("stream.orders", 0.5), groups=(ConsumerGroup("db_writer", 3, 5000),))
+    return _example(check, with_stream(healthy((check,)), late))
+
+
 def _continuity() -> Example:
     stages = [{"name": "signals", "service": "cdb_signal", "streams": ["stream.signals"], "max_age_seconds": 10}]
     check = make_check("pipeline.continuity", "signals", stages=stages)
@@ -223,9 +251,107 @@ def _waivers() -> Example:
     )
 
 
+def _ci_head() -> Example:
+    check = make_check("ci.head", "ci")
+    well = healthy((check,))
+    return _example(check, with_ci(well, check_runs=(check_run("build", "failure"), check_run("lint"))), with_ci(well))
+
+
+def _ci_workflows() -> Example:
+    check = make_check("ci.workflows", "ci")
+    well = healthy((check,))
+    red = workflow(
+        "tests",
+        conclusion="failure",
+        red_streak=5,
+        red_since=NOW - timedelta(days=3),
+        first_bad_commit="fb" * 20,
+        cause=Cause.OWN_CODE,
+        cause_detail='step "pytest" of job "build" failed',
+    )
+    return _example(check, with_ci(well, workflows=(red, workflow("nightly"))), with_ci(well))
+
+
+def _ci_required() -> Example:
+    check = make_check("ci.required", "ci")
+    well = healthy((check,))
+    return _example(check, with_ci(well, required_checks=("build", "e2e")), with_ci(well))
+
+
+def _ci_disabled() -> Example:
+    check = make_check("ci.disabled", "ci")
+    well = healthy((check,))
+    off = workflow("nightly", state="disabled_inactivity")
+    return _example(check, with_ci(well, workflows=(workflow("tests"), off)), with_ci(well))
+
+
+def _issues_open() -> Example:
+    check = make_check("issues.open", "issues", labels={"prio:must": "WARN"})
+    well = healthy((check,))
+    bad = open_issues(issue(792, "LR-050 – P5 Canary Execution Checklist", "prio:must"))
+    return _example(check, with_issues(well, bad), with_issues(well, open_issues()))
+
+
+def _prometheus_server() -> Example:
+    check = make_check("prometheus.server", "Prometheus")
+    return _prometheus(check, started_at=NOW - timedelta(minutes=20))
+
+
+def _prometheus_targets() -> Example:
+    check = make_check("prometheus.targets", "Prometheus")
+    return _prometheus(check, targets=(target("cdb_risk", "down", "connection refused"),))
+
+
+def _prometheus_alerts() -> Example:
+    check = make_check("prometheus.alerts", "Prometheus")
+    return _prometheus(check, alerts=(alert("AuditTrailBroken", job="cdb_risk", severity="critical"),))
+
+
+def _prometheus_rules() -> Example:
+    check = make_check("prometheus.rules", "Prometheus")
+    return _prometheus(check, rules=(dead("A", "risk_event_persisted_total", "risk_events_persisted_total"),))
+
+
+def _prometheus_metric() -> Example:
+    check = make_check("prometheus.metric", "signals_generated_total", min_increase=1)
+    return _prometheus(check, metrics=(answer("signals_generated_total", increase=0.0),))
+
+
+def _prometheus_contradiction() -> Example:
+    check = make_check("prometheus.contradiction", "pg_up", probe="database")
+    return _prometheus(check, metrics=(answer("pg_up", value=0.0),))
+
+
+def _prometheus(check: Check, **changes: Any) -> Example:
+    return _example(check, with_prometheus(healthy((check,)), **changes), with_prometheus(healthy((check,))))
+
+
 def waiver(*, until: date, check: str | None = "logs.error-rate", fingerprint: str | None = None) -> Waiver:
     """An accepted finding."""
     return Waiver(fingerprint, check, "owner", "known and harmless", until, "governance/waivers.yaml", 3)
+
+
+def _image_drift() -> Example:
+    check = make_check("container.image-drift", "cdb_redis")
+    rebuilt = container(image=replace(container().image, reference_id=NEW))
+    return _example(check, in_containers(check, facts=rebuilt), in_containers(check))
+
+
+def _log_bound() -> Example:
+    check = make_check("container.log-bound", "cdb_redis")
+    return _example(check, in_containers(check, facts=container(log_is_bounded=False)), in_containers(check))
+
+
+def _ports() -> Example:
+    check = make_check("container.ports", "cdb_redis")
+    everywhere = tuple(replace(port, host_address="0.0.0.0") for port in container().ports)  # noqa: S104 - judged
+    return _example(check, in_containers(check, facts=container(ports=everywhere)), in_containers(check))
+
+
+def _initdb() -> Example:
+    check = make_check("compose.initdb", "initdb.d")
+    folder = declared(mounts=(mount("governance/migrations", "/docker-entrypoint-initdb.d"),))
+    return _example(check, in_containers(check), in_containers(check, compose=(folder,)))
 
 
 CASES: Mapping[str, Example] = {
@@ -251,6 +377,9 @@ CASES: Mapping[str, Example] = {
         _redis_memory(),
         _redis_eviction(),
         _redis_persistence(),
+        _redis_connections(),
+        _redis_replication(),
+        _redis_groups(),
         _continuity(),
         _decisions(),
         _skew(),
@@ -259,6 +388,21 @@ CASES: Mapping[str, Example] = {
         _disk(),
         _memory(),
         _waivers(),
+        _ci_head(),
+        _ci_workflows(),
+        _ci_required(),
+        _ci_disabled(),
+        _issues_open(),
+        _prometheus_server(),
+        _prometheus_targets(),
+        _prometheus_alerts(),
+        _prometheus_rules(),
+        _prometheus_metric(),
+        _prometheus_contradiction(),
+        _image_drift(),
+        _log_bound(),
+        _ports(),
+        _initdb(),
     )
 }
 """By rule."""

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from cdbctl.assess import RULES, needs
+from cdbctl.collect.github.text import ci_text, issues_text
 from cdbctl.load.checks import load_checks
 from cdbctl.model.check import Check, Severity
+from cdbctl.model.ci import CheckRun, CiFacts, Issue, IssueFacts, WorkflowFacts
 from cdbctl.model.database import DatabaseFacts, QueryAnswer, Relation, SequenceFacts
 from cdbctl.model.host import DiskFacts, HostFacts
 from cdbctl.model.logs import Level, LogFacts, LogGroup, LogLine, LogWindow, Signature
@@ -317,6 +319,8 @@ def database() -> DatabaseFacts:
         invalid_indexes=(),
         sequences=(SequenceFacts("public.orders_id_seq", 0.00001),),
         schema_versions=None,
+        commits=50_000,
+        counted_since=STARTED,
     )
 
 
@@ -336,6 +340,11 @@ def redis() -> RedisFacts:
         rdb_last_save_ok=True,
         aof_last_write_ok=True,
         streams=tuple(stream(name, age) for name, age in STREAMS.items()),
+        run_id="f00d",
+        rejected_connections=0,
+        max_clients=10_000,
+        rdb_last_save_at=STARTED,
+        rdb_changes_since_save=0,
     )
 
 
@@ -382,6 +391,80 @@ def host() -> HostFacts:
         memory_available_bytes=5 * 2**30,
         disks=(DiskFacts("/", 100 * 2**30, 60 * 2**30),),
     )
+
+
+def ci(**changes: Any) -> CiFacts:
+    """GitHub with everything green, and its clock half a second ahead at most."""
+    facts = CiFacts(
+        repository="jannek/stack",
+        branch="main",
+        head=repository().commit,
+        head_is_pushed=True,
+        check_runs=(check_run("build"), check_run("lint")),
+        workflows=(workflow("tests"), workflow("nightly")),
+        protected=True,
+        required_checks=("build",),
+        server_at=NOW + timedelta(milliseconds=200),
+        host_at=NOW,
+        clock_doubt_seconds=0.55,
+        requests=8,
+        not_modified=8,
+        rate_limit_left=4990,
+        not_read=(),
+    )
+    return replace(facts, **changes)
+
+
+def check_run(name: str, conclusion: str | None = "success", *, dynamic: bool = False) -> CheckRun:
+    """One check of HEAD."""
+    status = "completed" if conclusion else "in_progress"
+    return CheckRun(name, "github-actions", status, conclusion, f"https://github.com/x/{name}", dynamic)
+
+
+def workflow(name: str, **changes: Any) -> WorkflowFacts:
+    """A workflow that is green."""
+    facts = WorkflowFacts(
+        name=name,
+        path=f".github/workflows/{name}.yml",
+        state="active",
+        dynamic=False,
+        status="completed",
+        conclusion="success",
+        run_at=NOW - timedelta(hours=1),
+        url=f"https://github.com/x/actions/{name}",
+        decided=True,
+        red_streak=0,
+        red_streak_complete=True,
+        red_since=None,
+        first_bad_commit=None,
+        queued_since=None,
+        cause=None,
+        cause_detail="",
+    )
+    return replace(facts, **changes)
+
+
+def open_issues(*issues: Issue, labels: tuple[str, ...] = ("prio:must", "P0"), **changes: Any) -> IssueFacts:
+    """Open issues with one of two labels."""
+    return replace(IssueFacts("jannek/stack", labels, issues, incomplete=(), not_read=()), **changes)
+
+
+def issue(number: int, title: str, *labels: str) -> Issue:
+    """An issue that is twenty days old."""
+    at = NOW - timedelta(days=20)
+    return Issue(number, title, labels, at, at, f"https://github.com/jannek/stack/issues/{number}")
+
+
+def with_ci(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    """Declare GitHub, with these facts about CI."""
+    facts = ci(**changes)
+    return replace(snapshot, ci=observed("E007", "https://api.github.com/repos/jannek/stack", facts, ci_text(facts)))
+
+
+def with_issues(snapshot: Snapshot, facts: IssueFacts) -> Snapshot:
+    """Declare labels, with these issues."""
+    reading = observed("E008", "https://api.github.com/repos/jannek/stack", facts, issues_text(facts))
+    return replace(with_ci(snapshot), issues=reading)
 
 
 def migration(

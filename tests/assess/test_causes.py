@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
 
 from cdbctl.assess import assess, judge
 from cdbctl.assess.stages import Flow
-from cdbctl.model.finding import Finding
+from cdbctl.model.finding import Finding, Status
 from cdbctl.model.runtime import ServiceState
 from cdbctl.model.snapshot import Snapshot
 from tests.assess import snapshots
@@ -104,3 +105,38 @@ def test_a_health_page_that_does_not_answer_speaks_for_what_needs_its_answer() -
     page = found(hurt, "services.healthy", "cdb_db_writer")
     assert page.caused_by is None
     assert found(hurt, "services.healthy-but-erroring", "cdb_db_writer").caused_by == page.fingerprint
+
+
+def test_rights_that_were_taken_away_speak_with_one_voice() -> None:
+    hurt = healthy()
+    answers = {
+        id: snapshots.unavailable(
+            reading, f"42501 permission denied for table {id}", "grant the right to the role of database.dsn"
+        )
+        for id, reading in hurt.answers.items()
+    }
+    assert len(answers) > 3
+    silent = [item for item in assess(replace(hurt, answers=answers)) if item.status is Status.UNKNOWN]
+    assert len(silent) == len(answers)
+    (root,) = [item for item in silent if item.caused_by is None]
+    assert root.severity == "P0"
+    assert {item.caused_by for item in silent if item is not root} == {root.fingerprint}
+    assert all(item.details["cause"] == "proven: the same role may not read" for item in silent if item is not root)
+
+
+def test_a_refused_question_and_one_that_is_slow_have_no_common_cause() -> None:
+    hurt = healthy()
+    reasons = cycle(("42501 permission denied for table x", "57014 canceling statement due to statement timeout"))
+    answers = {id: snapshots.unavailable(reading, next(reasons)) for id, reading in hurt.answers.items()}
+    silent = [item for item in assess(replace(hurt, answers=answers)) if item.status is Status.UNKNOWN]
+    slow = [item for item in silent if "57014" in item.actual]
+    assert slow
+    assert all(item.caused_by is None for item in slow)
+
+
+def test_what_fails_in_a_log_is_what_is_rolled_back() -> None:
+    hurt = snapshots.with_database(snapshots.with_missing_table(healthy()), commits=100, rollbacks=400)
+    rollbacks = found(hurt, "database.health", "rollbacks")
+    assert rollbacks.details["cause"] == "possible: each statement that fails is rolled back"
+    alone = found(snapshots.with_database(healthy(), commits=100, rollbacks=400), "database.health", "rollbacks")
+    assert alone.caused_by is None

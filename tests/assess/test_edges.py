@@ -54,6 +54,7 @@ class TestMetrics:
             finding = only(replace(snapshot, metrics={"cdb_risk": page}), check)
             assert finding.status is status
             assert "not exported" not in finding.title
+            assert finding.details.get("state") in (None, "VALUE")
 
     def test_zero_is_a_value(self) -> None:
         check = make_check("metric.present", METRIC)

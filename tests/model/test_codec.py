@@ -96,3 +96,12 @@ def test_true_is_not_a_number() -> None:
     for field in ("pid", "cpu_percent"):
         with pytest.raises(CodecError, match=field):
             decode(ServiceFacts, encode(SERVICE) | {field: True})
+
+
+def test_a_field_that_an_older_version_did_not_know_takes_its_default() -> None:
+    data = encode(Restart(AT, "exit status 1", out_of_memory=True))
+    del data["out_of_memory"]
+    assert decode(Restart, data) == Restart(AT, "exit status 1", out_of_memory=False)
+    del data["exit_status"]
+    with pytest.raises(CodecError, match="exit_status"):
+        decode(Restart, data)

@@ -20,6 +20,7 @@ from cdbctl.model.reading import Observed
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import EarlierFinding
 from cdbctl.render.json import report_json
+from cdbctl.render.markdown import markdown
 from cdbctl.render.rows import stored_text
 from tests.render.reports import BOOT, FINDINGS, SNAPSHOT, fail_report, observed, pass_report, silent_report
 from tests.render.test_text import ANY_TEXT
@@ -167,6 +168,14 @@ class TestMetrics:
     def test_absent_is_not_zero(self) -> None:
         row = self.row()
         assert (row["state"], row["value"], row["increase"]) == ("NEVER_SEEN", None, None)
+
+    def test_what_is_exported_without_a_finite_number_was_seen_and_has_no_value(self) -> None:
+        page = MetricsPage("cdb_ws", (), 1.0, not_finite=("decoded_messages_total",))
+        metrics = {"cdb_ws": observed(20, "http://127.0.0.1:18001/metrics", page)}
+        report = replace(fail_report(), snapshot=replace(SNAPSHOT, metrics=metrics))
+        row = loaded(report)["metrics"][0]
+        assert (row["state"], row["value"], row["increase"]) == ("VALUE", None, None)
+        assert "| VALUE | no finite number | " in markdown(report)
 
     def test_zero_is_zero(self) -> None:
         assert self.row(Series("decoded_messages_total", (), 0.0, 0.0))["state"] == "ZERO"

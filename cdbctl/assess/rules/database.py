@@ -1,19 +1,20 @@
-"""Rules about PostgreSQL: it answers, it is in health, and what should be in it is there and fresh."""
+"""Rules about PostgreSQL: it answers, and what should be in it is there and fresh."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from cdbctl.assess.ages import ahead, is_ahead
 from cdbctl.assess.case import Case, cases, quote
-from cdbctl.assess.params import Params, number, schema, text, whole
+from cdbctl.assess.outage import silent_server
+from cdbctl.assess.params import Params, number, schema, text
 from cdbctl.assess.questions import age_question, answer_to, newest_row, only_number, question_id
 from cdbctl.assess.relations import is_listed, missing_relation, qualified
 from cdbctl.assess.repair import missing_relation_fix
 from cdbctl.assess.rule import Rule
 from cdbctl.assess.rules.metric import fits, within
-from cdbctl.assess.units import clock, duration, plain, plural, readable, share
+from cdbctl.assess.units import clock, duration, plain, readable
 from cdbctl.model.check import Check
 from cdbctl.model.database import DatabaseFacts, QueryAnswer
 from cdbctl.model.finding import Finding, Status
@@ -34,7 +35,7 @@ def judge_reachable(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         if reading is None:
             yield case.absent("database")
         elif isinstance(reading, Unavailable):
-            yield case.silent(reading, needs="database")
+            yield silent_server(case, reading, needs="database", server=Params.of(check, REACHABLE).text("service"))
         else:
             facts = reading.value
             actual = (
@@ -46,108 +47,6 @@ def judge_reachable(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
             else:
                 title = f"PostgreSQL takes {facts.round_trip_ms:.0f} ms for SELECT 1"
                 yield case.finding(Status.WARN, title, actual, reading, key="slow")
-
-
-HEALTH = schema(
-    max_connections_fraction=number("share of max_connections in use", 0.8),
-    max_idle_in_transaction=whole("sessions idle in transaction", 5),
-    max_transaction_seconds=number("age of the oldest open transaction", 300),
-    max_wraparound_fraction=number("share of the way to transaction id wraparound", 0.5),
-    max_sequence_fraction=number("share of a sequence, or of its column, that is used up", 0.8),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Symptom:
-    """One look at the health of the database."""
-
-    well: bool | None
-    """None when it could not be seen."""
-    expected: str
-    actual: str
-    keys: tuple[str, ...] = ()
-
-
-def _connections(facts: DatabaseFacts, params: Params) -> Symptom:
-    limit = params.number("max_connections_fraction")
-    used = facts.connections / facts.max_connections if facts.max_connections else 1.0
-    actual = f"{facts.connections} of {facts.max_connections} connections in use ({share(used)})"
-    return Symptom(used <= limit, f"at most {share(limit)} of the connections in use", actual)
-
-
-def _transactions(facts: DatabaseFacts, params: Params) -> Symptom:
-    most, seconds = params.number("max_idle_in_transaction"), params.number("max_transaction_seconds")
-    expected = f"at most {most:g} sessions idle in transaction, none open for {duration(seconds)}"
-    idle, longest = facts.idle_in_transaction, facts.longest_transaction_seconds
-    if idle is None:
-        return Symptom(None, expected, _not_read(facts, "the sessions of others may not be seen"))
-    actual = f"{plural(idle, 'session')} idle in transaction"
-    actual += "" if longest is None else f", the oldest open transaction is {duration(longest)} old"
-    return Symptom(idle <= most and (longest or 0) <= seconds, expected, actual)
-
-
-def _not_read(facts: DatabaseFacts, otherwise: str) -> str:
-    return "; ".join(facts.not_read) or otherwise
-
-
-def _wraparound(facts: DatabaseFacts, params: Params) -> Symptom:
-    limit, used = params.number("max_wraparound_fraction"), facts.wraparound_fraction
-    return Symptom(
-        used <= limit,
-        f"at most {share(limit)} of the way to transaction id wraparound",
-        f"{share(used)} of the way to transaction id wraparound",
-    )
-
-
-def _sequences(facts: DatabaseFacts, params: Params) -> Symptom:
-    limit = params.number("max_sequence_fraction")
-    expected = f"no sequence beyond {share(limit)} of its range"
-    if facts.sequences is None:
-        return Symptom(None, expected, _not_read(facts, "the sequences could not be read"))
-    worst = max(facts.sequences, key=lambda item: (item.used_fraction, item.name), default=None)
-    full = tuple(sorted(item.name for item in facts.sequences if item.used_fraction > limit))
-    actual = f"{worst.name} is the fullest: {share(worst.used_fraction)}" if worst else "no sequence was found"
-    return Symptom(not full, expected, actual, full)
-
-
-def _indexes(facts: DatabaseFacts, _: Params) -> Symptom:
-    broken = tuple(sorted(facts.invalid_indexes))
-    actual = f"invalid: {', '.join(broken)}" if broken else "no index is invalid"
-    return Symptom(not broken, "every index is valid", actual, broken)
-
-
-SYMPTOMS: Mapping[str, Callable[[DatabaseFacts, Params], Symptom]] = {
-    "connections": _connections,
-    "transactions": _transactions,
-    "wraparound": _wraparound,
-    "sequences": _sequences,
-    "indexes": _indexes,
-}
-"""By subject: what can be looked at."""
-
-
-def judge_health(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
-    """PostgreSQL is not about to stop: connections, transactions, wraparound, sequences, indexes."""
-    params, reading = Params.of(check, HEALTH), snapshot.database
-    for case in cases(check, snapshot):
-        look = SYMPTOMS.get(case.subject)
-        if look is None:
-            known = ", ".join(SYMPTOMS)
-            yield case.unknown(f"{case.subject} is not a subject of database.health", f"subjects are: {known}")
-        elif reading is None:
-            yield case.absent("database")
-        elif isinstance(reading, Unavailable):
-            yield case.silent(reading, needs="database")
-        else:
-            seen = look(reading.value, params)
-            case = case.expects(seen.expected)
-            if seen.well:
-                yield case.ok(seen.actual, reading)
-            elif seen.well is None:
-                yield case.unknown(f"{case.subject} could not be seen", seen.actual, reading)
-            else:
-                key = ",".join(seen.keys) or case.subject
-                yield case.finding(Status.WARN, f"PostgreSQL: {seen.actual}", seen.actual, reading, key=key)
 
 
 VALUE = schema(
@@ -279,14 +178,6 @@ RULES = (
         subjects="the word `PostgreSQL`",
         good="SELECT 1 is answered in 0.4 ms.",
         bad="SELECT 1 takes three seconds; no answer at all is UNKNOWN.",
-    ),
-    Rule(
-        "database.health",
-        judge_health,
-        HEALTH,
-        subjects="any of " + ", ".join(SYMPTOMS),
-        good="7 of 100 connections are in use, and no index is invalid.",
-        bad="95 of 100 connections are in use.",
     ),
     Rule(
         "database.value",

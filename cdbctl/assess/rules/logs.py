@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cdbctl.assess.ages import ahead, is_ahead
 from cdbctl.assess.case import AnyReading, Case, cases, quote
@@ -25,7 +25,7 @@ from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Quote, Status
 from cdbctl.model.logs import LogFacts, LogGroup, Signature
 from cdbctl.model.reading import Observed, Unavailable
-from cdbctl.model.runtime import Health
+from cdbctl.model.runtime import Health, HealthFacts
 from cdbctl.model.snapshot import Snapshot
 
 READ_ALL = (
@@ -255,12 +255,11 @@ def judge_healthy_but_erroring(check: Check, snapshot: Snapshot) -> Iterator[Fin
 def _healthy_but_erroring(case: Case, reading: Observed[LogFacts], params: Params) -> Finding:
     limit, part = params.number("max_per_minute"), params.number("max_share")
     case = case.expects(f"while healthy, at most {limit:g} errors per minute and {share(part)} of its lines")
-    health = case.snapshot.health.get(case.subject)
-    if health is None:
-        return case.absent(f"health page of {case.subject}")
-    if isinstance(health, Unavailable):
-        return case.silent(health)
-    facts, said = reading.value, health.value
+    asked = _health_of(case)
+    if isinstance(asked, Finding):
+        return asked
+    who, health, said = asked
+    facts = reading.value
     live, seconds = live_errors(facts), covered_seconds(facts)
     of_lines = live / facts.window.lines if facts.window.lines else 0.0
     details = {
@@ -269,13 +268,28 @@ def _healthy_but_erroring(case: Case, reading: Observed[LogFacts], params: Param
         "per_minute": per_minute(live, seconds),
         "share": round(of_lines, 4),
     }
-    actual = f"health page: {said.health.value}; log: {_errors(facts, live)}, {share(of_lines)} of {proof(facts)}"
+    actual = f"{who}: {said.health.value}; log: {_errors(facts, live)}, {share(of_lines)} of {proof(facts)}"
     too_many = per_minute(live, seconds) > limit or of_lines > part
     if said.health is not Health.HEALTHY or live < params.number("min_errors") or not too_many:
         return _none_seen(case, actual, reading, health, details=details)
     title = f"{case.subject} says healthy and logs {live * 60 / seconds:.3g} errors per minute"
     words = (*_worst_words(reading), *quote(health.evidence, said.detail))
     return case.finding(Status.FAIL, title, actual, reading, health, key="errors", details=details, quotes=words)
+
+
+def _health_of(case: Case) -> tuple[str, Observed[Any], HealthFacts] | Finding:
+    """Who was asked for the health of the service, and what it said: its page, else the probe of its runtime."""
+    page, runtime = case.snapshot.health.get(case.subject), case.snapshot.runtime
+    if isinstance(page, Unavailable):
+        return case.silent(page)
+    if page is not None:
+        return "health page", page, page.value
+    if isinstance(runtime, Unavailable):
+        return case.silent(runtime, needs="runtime")
+    facts = runtime.value.service(case.subject)
+    if facts is None or facts.health is None:
+        return case.absent(f"health page of {case.subject}")
+    return "probe of the runtime", runtime, facts.health
 
 
 RULES = (

@@ -54,7 +54,7 @@ def no_value(case: Case, reading: Observed[MetricsPage], metric: str) -> Finding
             f"the page exports {metric} as NaN or infinite, which says nothing",
             reading,
             remedy=f"See why {reading.source} computes {metric} from nothing",
-            details={"state": MetricState.NEVER_SEEN.value},
+            details={"state": MetricState.VALUE.value},
         )
     return case.unknown(
         f"{case.subject} is not exported",

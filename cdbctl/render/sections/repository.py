@@ -16,8 +16,9 @@ PATHS = 8
 
 def repository(report: Report) -> list[str]:
     """Git, the migrations folder, and the sources that are not configured."""
-    absent = "- CI and open issues: not configured, nobody looked"
-    return paragraphs(["## Repository truth"], [*_git(report), *_migrations(report), absent])
+    nobody = report.snapshot.ci is None
+    absent = ["- CI and open issues: not configured, nobody looked"] if nobody else []
+    return paragraphs(["## Repository truth"], [*_git(report), *_migrations(report), *absent])
 
 
 def _git(report: Report) -> list[str]:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from cdbctl.model.database import DatabaseFacts
 from cdbctl.model.finding import Status
 from cdbctl.model.host import HostFacts
+from cdbctl.model.metrics import MetricState
 from cdbctl.model.reading import Observed, Reading, Unavailable
 from cdbctl.model.redis import RedisFacts, StreamFacts
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
 from cdbctl.render.md import inline, paragraphs, table
 from cdbctl.render.metric_rows import MetricRow, metric_rows, metric_statuses
-from cdbctl.render.rows import clock_offsets
+from cdbctl.render.rows import ClockOffset, clock_offsets
 from cdbctl.render.words import NONE, clock, count, duration, number, percent, size, tag, utc
 
 LAST_TIMESTAMP = 253_402_300_800.0
 """The end of the year 9999; what is beyond is no time."""
+CLOCK_DOUBT_SECONDS = 0.1
+"""From here on the doubt is told with the offset of a clock."""
 _ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)")
 
 
@@ -57,17 +60,25 @@ def redis(report: Report) -> list[str]:
         ["### Redis"],
         _redis(reading, report.snapshot),
         table(header, (_stream(stream, report.snapshot) for stream in streams)) if streams else [],
+        _groups(streams),
     )
 
 
 def host(report: Report) -> list[str]:
     """The machine, and how far the clocks are apart."""
-    clocks = [f"{inline(item.source)} {item.offset_seconds:+.3f} s" for item in clock_offsets(report.snapshot)]
+    clocks = [_clock(item) for item in clock_offsets(report.snapshot)]
     return paragraphs(
         ["### Host and clocks"],
         _host(report.snapshot.host, report.snapshot),
         [f"Clocks against the host: {', '.join(clocks) or 'no server told its time'}."],
     )
+
+
+def _clock(item: ClockOffset) -> str:
+    """To the millisecond, or as exactly as it can be known."""
+    if item.doubt_seconds < CLOCK_DOUBT_SECONDS:
+        return f"{inline(item.source)} {item.offset_seconds:+.3f} s"
+    return f"{inline(item.source)} {item.offset_seconds:+.1f} s (± {item.doubt_seconds:.1f} s)"
 
 
 def _metric(row: MetricRow, status: Status | None) -> tuple[str, ...]:
@@ -84,6 +95,8 @@ def _metric(row: MetricRow, status: Status | None) -> tuple[str, ...]:
 
 def _metric_value(row: MetricRow) -> str:
     """The number; a time that is exported as seconds since 1970 is shown as a time, too."""
+    if row.value is None and row.state is MetricState.VALUE:
+        return "no finite number"
     if row.value is None or not row.name.endswith("_timestamp_seconds") or not 0 < row.value < LAST_TIMESTAMP:
         return number(row.value)
     return f"{number(row.value)} ({utc(datetime.fromtimestamp(row.value, UTC))})"
@@ -107,7 +120,8 @@ def _database(reading: Reading[DatabaseFacts] | None, snapshot: Snapshot) -> lis
         ),
         (
             f"- {count(facts.deadlocks, 'deadlock')} and {count(facts.rollbacks, 'rollback')}"
-            f" since the statistics began, {percent(facts.wraparound_fraction * 100)} of the way to wraparound"
+            f" since {utc(facts.counted_since) if facts.counted_since else 'the statistics began'},"
+            f" {percent(facts.wraparound_fraction * 100)} of the way to wraparound"
         ),
         (
             f"- {count(tables, 'table')} of {count(len(facts.relations), 'relation')};"
@@ -146,9 +160,29 @@ def _redis(reading: Reading[RedisFacts] | None, snapshot: Snapshot) -> list[str]
             f" {count(facts.evicted_keys, 'key')} evicted; {count(facts.connected_clients, 'client')}"
         ),
     ]
-    if not (facts.rdb_last_save_ok and facts.aof_last_write_ok):
+    if facts.rejected_connections:
+        lines.append(f"- {count(facts.rejected_connections, 'connection')} rejected since its start")
+    if facts.replica:
+        link = "up" if facts.replica.link_up else "down"
+        lines.append(f"- It is a replica of {inline(facts.replica.primary)}, the link is {link}")
+    if not (facts.rdb_last_save_ok and facts.aof_last_write_ok and facts.aof_last_rewrite_ok):
         lines.append("- The last save to disk failed")
     return lines
+
+
+def _groups(streams: Sequence[StreamFacts]) -> list[str]:
+    """Who reads the streams, and how far behind."""
+    rows = [
+        (
+            inline(group.name),
+            inline(stream.name),
+            str(group.pending),
+            "not told" if group.lag is None else str(group.lag),
+        )
+        for stream in streams
+        for group in stream.groups
+    ]
+    return table(("Group", "Reads", ">Unacknowledged", ">To come"), rows) if rows else []
 
 
 def _since(facts: DatabaseFacts | RedisFacts, snapshot: Snapshot) -> str:
