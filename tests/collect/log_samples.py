@@ -18,10 +18,17 @@ UNTIL = datetime(2026, 2, 9, 9, tzinfo=UTC)
 WINDOW = Window(SINCE, UNTIL)
 
 
-def scan(text: str | bytes, *, zone: str = "UTC", piece: int | None = None, inside: bool = True) -> LogFacts:
+def scan(
+    text: str | bytes,
+    *,
+    zone: str = "UTC",
+    piece: int | None = None,
+    inside: bool = True,
+    prefixed: bool = False,
+) -> LogFacts:
     """The facts of a log, fed in pieces of a size."""
     data = text.encode() if isinstance(text, str) else text
-    scanner = Scanner(WINDOW, ZoneInfo(zone))
+    scanner = Scanner(WINDOW, ZoneInfo(zone), prefixed=prefixed)
     scanner.begin(inside=inside)
     for start in range(0, len(data), piece or len(data) or 1):
         scanner.feed(data[start : start + (piece or len(data))])
@@ -58,3 +65,8 @@ def line(at: datetime, text: str = "ok", level: str = "INFO") -> str:
 def lines(first: datetime, count: int, *, apart: timedelta = timedelta(seconds=1), text: str = "ok {}") -> str:
     """Many of them."""
     return "".join(line(first + number * apart, text.format(number)) for number in range(count))
+
+
+def taken(at: datetime, text: str) -> str:
+    """A line, or several, behind the time at which a container engine took it."""
+    return "".join(f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}789Z {part}\n" for part in text.split("\n"))

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdbctl.collect.logs.lines import COLOUR
 from cdbctl.collect.logs.scanner import LINE_BYTES
 from cdbctl.model.logs import Level, LogFacts
-from tests.collect.log_samples import SINCE, UNTIL, line, lines, scan
+from tests.collect.log_samples import SINCE, UNTIL, line, lines, scan, taken
 
 AT = datetime(2026, 2, 9, 8, 0, 48, tzinfo=UTC)
 
@@ -41,6 +42,12 @@ FORMATS = {
     "werkzeug": ('127.0.0.1 - - [09/Feb/2026 08:00:48] "GET /health HTTP/1.1" 200 -', Level.NONE, 0),
     "nginx access": ('10.0.0.1 - bob [09/Feb/2026:09:00:48 +0100] "GET / HTTP/1.1" 500 0', Level.NONE, 0),
     "JSON": ('{"timestamp": "2026-02-09T08:00:48.062Z", "level": "error", "message": "no"}', Level.ERROR, 62),
+    "Prometheus": ('ts=2026-02-09T08:00:48.062Z caller=main.go:1 level=error msg="no"', Level.ERROR, 62),
+    "Prometheus 3": ('time=2026-02-09T08:00:48.062Z level=WARN source=main.go:641 msg="late"', Level.WARNING, 62),
+    "Grafana": ('logger=settings t=2026-02-09T09:00:48.062+01:00 level=info msg="Starting"', Level.INFO, 62),
+    "Alertmanager": ("level=debug ts=2026-02-09T08:00:48.062Z caller=main.go:1 msg=idle", Level.DEBUG, 62),
+    "dockerd": ('time="2026-02-09T08:00:48.062Z" level=fatal msg="said \\"level=info\\""', Level.CRITICAL, 62),
+    "coloured": ("\x1b[2m2026-02-09T08:00:48.062Z\x1b[0m [\x1b[31;1merror    \x1b[0m] no", Level.ERROR, 62),
     "JSON epoch": ('{"time": 1770624048062, "level": 40, "msg": "late"}', Level.WARNING, 62),
 }
 
@@ -51,8 +58,9 @@ def test_formats_tell_time_and_level(text: str, level: Level, milliseconds: floa
     assert facts.levels == {level.value: 1}
     assert facts.window.first_at == facts.window.last_at == facts.newest_at
     assert facts.newest_at == AT + timedelta(milliseconds=milliseconds)
+    shown = COLOUR.sub(b"", text.encode()).decode()
     assert [sample.text for group in facts.groups for sample in group.samples] == (
-        [text] if level in (Level.WARNING, Level.ERROR, Level.CRITICAL) else []
+        [shown] if level in (Level.WARNING, Level.ERROR, Level.CRITICAL) else []
     )
 
 
@@ -65,6 +73,9 @@ def test_formats_tell_time_and_level(text: str, level: Level, milliseconds: floa
         ("ERROR: boom", Level.ERROR),
         ("ERROR boom", Level.ERROR),
         ("ERRORS are fun", Level.NONE),
+        ('level=warn msg="x"', Level.WARNING),
+        ("\x1b[32mINFO\x1b[0m:     127.0.0.1:1 - GET", Level.INFO),
+        ("level = high", Level.NONE),
     ],
 )
 def test_a_level_without_a_time_counts(text: str, level: Level) -> None:
@@ -80,6 +91,8 @@ NOT_ERRORS = [
     "2026-02-09 08:00:48,062 [INFO] a\nERROR: the second line of the message\nERROR the third",
     "2026-02-09 08:00:48,062 [INFO] Signal empfangen: 15",
     "2026-02-09 08:00:48,062 [INFO] risk_manager: 📨 Signal empfangen: BTCUSDT BUY",
+    "2026-02-09 08:00:48,062 [INFO] a\nlevel=error msg=quoted",
+    'time=2026-02-09T08:00:48.062Z level=info msg="it said level=error" level=error',
     "2026-02-09 08:00:48.062 UTC [1] LOG:  listening\n2026-02-09 08:00:48.062 UTC [1] DETAIL:  ERROR: no",
 ]
 
@@ -324,3 +337,95 @@ def test_json_lines_are_grouped_by_their_message() -> None:
     ]
     (group,) = scan("\n".join(records)).groups
     assert (group.masked, group.count) == ("order <number> failed", 5)
+
+
+def test_logfmt_lines_are_grouped_by_what_they_say() -> None:
+    text = "".join(
+        f"ts=2026-02-09T08:00:{second:02d}Z caller=notifier.go:{second} level=error "
+        f'msg="Error sending alert" count={second} err="dial tcp 10.0.0.7:9093: connect: connection refused"\n'
+        for second in range(5)
+    )
+    (group,) = scan(text).groups
+    assert group.count == 5
+    assert group.masked == "Error sending alert dial tcp <address>: connect: connection refused"
+    assert group.signature is not None
+    assert group.signature.kind == "connection_refused"
+
+
+class TestLinesBehindTheTimeOfTheEngine:
+    def test_that_time_decides_and_their_own_does_not(self) -> None:
+        ms = timedelta(milliseconds=1)
+        text = (
+            taken(SINCE - ms, "2026-02-09 08:30:00 [ERROR] x: own time inside")
+            + taken(SINCE, "2026-02-09 07:00:00 [ERROR] x: own time outside")
+            + taken(UNTIL - ms, "2026-02-09 23:00:00 [INFO] x: the same")
+            + taken(UNTIL + ms, "2026-02-09 08:30:00 [ERROR] x: too late")
+        )
+        facts = scan(text, prefixed=True)
+        assert facts.levels == {"ERROR": 1, "INFO": 1}
+        assert (facts.window.first_at, facts.window.last_at) == (SINCE, UNTIL - ms)
+        assert facts.newest_at == UNTIL + ms
+        assert facts.window.reaches_back
+        assert facts.groups[0].samples[0].text == "2026-02-09 07:00:00 [ERROR] x: own time outside"
+        assert facts.groups[0].first_at == SINCE
+
+    def test_lines_without_a_time_of_their_own_have_that_one(self) -> None:
+        text = taken(AT, "price 1") + taken(AT + timedelta(seconds=2), "ERROR: boom") + taken(UNTIL, "[INFO] done")
+        facts = scan(text, prefixed=True)
+        assert facts.levels == {"NONE": 1, "ERROR": 1, "INFO": 1}
+        assert facts.groups[0].first_at == AT + timedelta(seconds=2)
+        assert [item.at for item in facts.tail] == [AT, AT + timedelta(seconds=2), UNTIL]
+        assert facts.window.bytes == len("price 1\nERROR: boom\n[INFO] done\n")
+        assert "no time stamps" not in facts.window.note
+
+    def test_a_traceback_is_one_message_until_a_pause(self) -> None:
+        text = taken(AT, TRACEBACK.rstrip("\n")) + taken(AT + timedelta(seconds=5), "price 7")
+        facts = scan(text, prefixed=True)
+        (group,) = facts.groups
+        assert group.samples[0].text == TRACEBACK.rstrip("\n")
+        assert group.signature is not None
+        assert group.signature.key == "42P01/risk_events"
+        assert facts.levels == {"ERROR": 1, "NONE": 8}
+
+    def test_a_traceback_after_a_pause_is_an_error_of_its_own(self) -> None:
+        text = taken(AT, "ERROR: boom") + taken(AT + timedelta(seconds=5), TRACEBACK.rstrip("\n"))
+        assert scan(text, prefixed=True).levels == {"ERROR": 2, "NONE": 7}
+
+    def test_the_zone_that_they_are_written_in_is_found_out_and_told(self) -> None:
+        text = "".join(
+            taken(AT + number * timedelta(minutes=2), line(AT + number * timedelta(minutes=2, seconds=1)).rstrip())
+            for number in range(5)
+        )
+        berlin = text.replace(" 08:", " 09:")
+        assert scan(text, prefixed=True).window.note == "the log begins at 2026-02-09 08:00:48 UTC"
+        assert "written in UTC+01:00, and all times here are those of the engine" in (
+            scan(berlin, prefixed=True).window.note
+        )
+        assert "written in" not in scan(berlin, zone="Europe/Berlin", prefixed=True).window.note
+
+    def test_a_line_that_was_cut_is_told(self) -> None:
+        facts = scan(taken(AT, "x" * 100_000) + taken(AT, "y"), prefixed=True)
+        assert (facts.window.lines, facts.window.long_lines) == (2, 1)
+
+    @given(MESSAGES, st.integers(1, 200), st.sampled_from(["own", "bare", "full"]))
+    def test_every_line_of_the_window_is_counted_by_its_level_however_it_is_fed(
+        self, messages: list[tuple[str, str, int]], piece: int, style: str
+    ) -> None:
+        text, expected = "", 0
+        for level, message, second in sorted(messages, key=lambda item: item[2]):
+            at = SINCE + timedelta(seconds=second)
+            written = {
+                "own": line(at, message, level).rstrip("\n"),
+                "bare": f"{level}: {message}",
+                "full": f"{at:%Y-%m-%d %H:%M:%S}.000 UTC [7] {level}:  {message}",
+            }[style]
+            text += taken(at, written)
+            if 0 <= second <= 3600:
+                expected += written.count("\n") + 1
+        facts = scan(text, prefixed=True)
+        assert scan(text, piece=piece, prefixed=True) == facts
+        assert facts.window.lines == sum(facts.levels.values()) == expected
+        assert sum(group.count for group in facts.groups) == facts.errors + facts.warnings
+        for level in ("DEBUG", "INFO", "WARNING", "CRITICAL"):
+            said = sum(1 for name, _, second in messages if name == level and 0 <= second <= 3600)
+            assert facts.levels.get(level, 0) == said

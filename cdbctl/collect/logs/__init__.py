@@ -68,7 +68,11 @@ def read_log(
             f"{progress.bytes_read:,} of {progress.bytes_wanted:,} bytes, oldest first"
         )
     facts = scanner.finish(complete=not progress.gaps, reaches_back=progress.reaches_back, notes=progress.gaps)
-    return Seen(facts, log_text(service, facts, scanner.last_lines()))
+    source = (
+        f"log of {service.name}: {', '.join(service.log_paths)} (and rotations)",
+        f"time zone of its time stamps: {service.log_timezone}",
+    )
+    return Seen(facts, log_text(source, facts, scanner.last_lines()))
 
 
 def _open_all(service: Service, root: Path, stack: ExitStack, progress: _Progress) -> Iterator[list[LogFile]]:

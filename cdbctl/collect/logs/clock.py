@@ -47,6 +47,10 @@ class Clock:
         micros = int(stamp[20:26].ljust(6, b"0"))
         return minute + timedelta(seconds=int(stamp[17:19]), microseconds=micros)
 
+    def side(self, at: datetime | None) -> int | None:
+        """Before (-1), inside (0) or after (1) the window."""
+        return None if at is None else (at > self._window.until) - (at < self._window.since)
+
     def inside(self, at: datetime) -> bool:
         """Whether a moment lies inside the window; both ends belong to it."""
         return self._window.since <= at <= self._window.until

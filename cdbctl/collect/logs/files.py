@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from cdbctl.collect.attempt import NoAnswer
 from cdbctl.collect.logs.clock import Clock
-from cdbctl.collect.logs.lines import LINE, head
+from cdbctl.collect.logs.lines import COLOUR, LINE, head
 
 BLOCK = 256 * 1024
 _PROBE = 64 * 1024
@@ -130,7 +130,7 @@ def _is_older(file: LogFile, block: int, clock: Clock, since: datetime) -> bool:
 def _stamps(file: LogFile, offset: int, clock: Clock, *, size: int = _PROBE) -> list[datetime]:
     """The times of the whole lines behind an offset."""
     file.handle.seek(offset)
-    data = file.handle.read(min(size, max(0, file.size - offset)))
+    data = COLOUR.sub(b"", file.handle.read(min(size, max(0, file.size - offset))))
     begin = data.find(b"\n") + 1 if offset else 0
     return [at for at in _times(data[begin : data.rfind(b"\n") + 1], clock) if at is not None]
 

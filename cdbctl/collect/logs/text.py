@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from cdbctl.model.logs import Level, LogFacts, LogGroup, LogLine
-from cdbctl.model.stack import Service
 
 _EARLIER_LINE_CHARACTERS = 500
 
 
-def log_text(service: Service, facts: LogFacts, last_lines: Sequence[LogLine]) -> str:
-    """Write up a log so that every sentence about it can be checked; each quoted line occurs verbatim."""
-    return "\n".join((*_header(service, facts), *_groups(facts), *_ending(facts, last_lines))) + "\n"
+def log_text(source: Sequence[str], facts: LogFacts, last_lines: Sequence[LogLine]) -> str:
+    """Write up a log so that every sentence about it can be checked; each quoted line occurs verbatim.
+
+    ``source`` says where its lines and its times come from.
+    """
+    return "\n".join((*source, *_header(facts), *_groups(facts), *_ending(facts, last_lines))) + "\n"
 
 
-def _header(service: Service, facts: LogFacts) -> Iterator[str]:
+def _header(facts: LogFacts) -> Iterator[str]:
     window = facts.window
-    yield f"log of {service.name}: {', '.join(service.log_paths)} (and rotations)"
-    yield f"time zone of its time stamps: {service.log_timezone}"
     yield f"window: {_time(window.since)} to {_time(window.until)}"
     yield f"first line: {_time(window.first_at)}; last line: {_time(window.last_at)}; newest: {_time(facts.newest_at)}"
     yield f"read: {window.lines} lines, {window.bytes} bytes; complete: {_yes(window.complete)}"

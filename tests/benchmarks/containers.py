@@ -1,0 +1,83 @@
+"""A whole check-up of real containers beside the tool that a person would use by hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cdbctl.demo.faults import Fault
+from cdbctl.demo.lifecycle import down, up
+from cdbctl.errors import ExitStatus
+from tests.benchmarks.measure import Result, at_most, seconds
+from tests.live.engine import DockerEngine, any_engine
+
+LINES = 20_000
+"""In the window of every container."""
+CROWD = 60
+RUNS = 5
+PAD = """
+awk -v day="$(date -u +%Y-%m-%d)" -v time="$(date -u +%H:%M:%S)" 'BEGIN {
+  for (i = 0; i < LINES; i++)
+    printf "%s %s,%03d [%s] bench: published market_data: BTCUSDT @ %d.%02d after %d ms\\n",
+      day, time, i % 1000, (i % 50 ? "INFO" : "DEBUG"), 70000 + i % 900, i % 100, i % 250
+}' > /proc/1/fd/1
+""".replace("LINES", str(LINES))
+"""Written from outside into the log of a container, as its own program writes."""
+
+
+def run() -> Iterator[Result]:
+    """The check-up of 12 and of 60 containers, with 20,000 log lines in each, as ratios to ``docker stats``."""
+    with any_engine() as engine, tempfile.TemporaryDirectory(prefix="cdbctl-bench-") as folder:
+        root = Path(folder) / "demo"
+        os.environ["DOCKER_HOST"] = engine.address
+        up(root, Fault.MISSING_TABLE, docker=True)
+        try:
+            names = engine.docker("ps", "--format", "{{.Names}}", "--filter", "label=cdbctl.demo").split()
+            _pad(engine, names)
+            yield _compared(engine, root, names, 1.0)
+            with_crowd = [*names, *_crowd(engine, CROWD - len(names))]
+            _pad(engine, with_crowd[len(names) :])
+            yield _compared(engine, root, with_crowd, 2.0)
+        finally:
+            down(root)
+
+
+def _compared(engine: DockerEngine, root: Path, names: Sequence[str], bound: float) -> Result:
+    """Both measured in turn; the median of the ratios of neighbours."""
+    check_up = [sys.executable, "-m", "cdbctl", "daily-check", "--root", str(root), "--since", "1h"]
+    by_hand = [shutil.which("docker") or "docker", "--host", engine.address, "stats", "--no-stream", *names]
+    seconds(check_up, expected_status=ExitStatus.FAILED)
+    pairs = [(seconds(check_up, expected_status=ExitStatus.FAILED), seconds(by_hand)) for _ in range(RUNS)]
+    ours, theirs = sorted(pairs, key=lambda pair: pair[0] / pair[1])[RUNS // 2]
+    return at_most(
+        f"check-up of {len(names)} containers with {LINES:,} log lines in each, interpreter start included",
+        statistics.median(one / other for one, other in pairs),
+        "times docker stats --no-stream",
+        bound,
+        reference=f"docker stats takes {theirs:.2f} s, the check-up {ours:.2f} s",
+    )
+
+
+def _crowd(engine: DockerEngine, count: int) -> list[str]:
+    """More containers of the same project; they are removed with the engine's other test containers."""
+    project = engine.docker(
+        "inspect", "--format", '{{index .Config.Labels "com.docker.compose.project"}}', "cdb_risk"
+    )
+    label = f"com.docker.compose.project={project}"
+    return [
+        engine.run(f"cdbctl-bench-{number}", "sleep", "100000", options=("--label", label)).name
+        for number in range(count)
+    ]
+
+
+def _pad(engine: DockerEngine, names: Sequence[str]) -> None:
+    for name in names:
+        subprocess.run(
+            ["docker", "--host", engine.address, "exec", name, "sh", "-c", PAD], check=True, capture_output=True
+        )
