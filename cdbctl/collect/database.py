@@ -39,6 +39,7 @@ def read_database(dsn: str, password: str | None, *, timeout_seconds: float) -> 
         invalid_indexes = tuple(row["name"] for row in notes.all("invalid_indexes"))
         sequences = notes.if_possible("sequences")
         schema_versions = _schema_versions(notes, relations)
+    counted_since = activity["counted_since"]
     if activity["idle_in_transaction"] is None:
         notes.not_read.append("transactions of other sessions: the role is not a member of pg_read_all_stats")
     return Seen(
@@ -52,7 +53,7 @@ def read_database(dsn: str, password: str | None, *, timeout_seconds: float) -> 
             round_trip_ms=round_trip_ms,
             max_connections=server["max_connections"],
             in_recovery=server["in_recovery"],
-            **activity,
+            **{**activity, "counted_since": counted_since and counted_since.astimezone(UTC)},
             relations=relations,
             invalid_indexes=invalid_indexes,
             sequences=None if sequences is None else tuple(_readable_sequences(sequences, notes)),

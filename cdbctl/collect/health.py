@@ -75,7 +75,13 @@ def _own_status(said: object) -> str | None:
         if isinstance(value, str):
             return value.strip().lower()
     is_bad = any(by_name.get(name) is False for name in ("ok", "success", "alive"))
+    is_bad = is_bad or any(_is_bad(value) for name, value in said.items() if _words(name) & _DEPENDENCY_WORDS)
     return "error" if is_bad or by_name.get("error") or by_name.get("errors") else None
+
+
+def _is_bad(value: object) -> bool:
+    """What Grafana says of its database: ``failing``, without a word about itself."""
+    return value is False or (isinstance(value, str) and value.strip().lower() in _BAD)
 
 
 def _depth(declared: str | None, said: object) -> ProbeDepth:

@@ -7,18 +7,26 @@ with a deadline over the whole answer, which no per-read timeout gives.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import cast
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from cdbctl import __version__
 from cdbctl.collect.attempt import NoAnswer
-from cdbctl.collect.wire import ConnectTimeoutError, Deadline, DeadlineSocket, TooLongError, connect_tcp
+from cdbctl.collect.wire import (
+    ConnectTimeoutError,
+    Deadline,
+    DeadlineSocket,
+    TooLongError,
+    connect_tcp,
+    connect_unix,
+)
 
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADER_BYTES = 256 * 1024
+_OVER_SOCKET = "http+unix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,28 @@ class Page:
     def text(self) -> str:
         """The body; bytes that are not UTF-8 are made visible."""
         return self.body.decode("utf-8", errors="backslashreplace")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What to ask, and whom."""
+
+    parts: SplitResult
+    socket: str | None
+    """The Unix socket behind which the server is; None when its host is to be connected to."""
+
+    @property
+    def host(self) -> str:
+        return cast(str, self.parts.hostname)
+
+    @property
+    def server(self) -> tuple[str, str]:
+        return self.parts.scheme, self.parts.netloc
+
+
+def over_socket(socket: str, path: str) -> str:
+    """The address of a page of a server behind a Unix socket; ``path`` begins with a slash or is empty."""
+    return f"{_OVER_SOCKET}://{quote(socket, safe='')}{path}"
 
 
 def get(url: str, *, accept: str, timeout_seconds: float, limit_bytes: int) -> Page:
@@ -75,29 +105,31 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{place}{parts.path}" + ("?…" if parts.query else "")
 
 
-def _target(url: str) -> SplitResult:
+def _target(url: str) -> _Target:
     try:
-        parts = urlsplit(url)
+        parts, socket = urlsplit(url), None
+        if parts.scheme == _OVER_SOCKET:
+            socket, parts = unquote(parts.netloc), parts._replace(scheme="http", netloc="localhost")
         _ = parts.port
     except ValueError as error:
         raise NoAnswer(f"the address cannot be read: {error}", remedy="correct it in cdbctl.yaml") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or socket == "":
         raise NoAnswer(f"{shown(url)} is not an http address", remedy="correct it in cdbctl.yaml")
-    return parts
+    return _Target(parts, socket)
 
 
-def _redirected(target: SplitResult, response: HTTPResponse) -> SplitResult:
+def _redirected(target: _Target, response: HTTPResponse) -> _Target:
     location = response.getheader("Location", "")
-    new = _target(urljoin(target.geturl(), location)) if location else None
-    if new is None or (new.scheme, new.netloc) != (target.scheme, target.netloc):
+    new = _target(urljoin(target.parts.geturl(), location)) if location else None
+    if new is None or new.socket or new.server != target.server:
         raise NoAnswer(
             f"answers {response.status} and points to another address, which was not followed",
             remedy="declare the address that answers itself in cdbctl.yaml",
         )
-    return new
+    return replace(new, socket=target.socket)
 
 
-def _ask(target: SplitResult, accept: str, deadline: Deadline, limit: int) -> tuple[HTTPResponse, bytes, bool]:
+def _ask(target: _Target, accept: str, deadline: Deadline, limit: int) -> tuple[HTTPResponse, bytes, bool]:
     response: HTTPResponse | None = None
     try:
         wire = _connect(target, deadline, limit)
@@ -125,27 +157,31 @@ def _ask(target: SplitResult, accept: str, deadline: Deadline, limit: int) -> tu
     return response, body, bool(response.length) and len(body) <= limit
 
 
-def _connect(target: SplitResult, deadline: Deadline, limit_bytes: int) -> DeadlineSocket:
-    host = cast(str, target.hostname)
-    sock = connect_tcp(host, target.port or (443 if target.scheme == "https" else 80), deadline)
-    if target.scheme == "https":
+def _connect(target: _Target, deadline: Deadline, limit_bytes: int) -> DeadlineSocket:
+    parts = target.parts
+    if target.socket:
+        sock = connect_unix(target.socket, deadline)
+    else:
+        sock = connect_tcp(target.host, parts.port or (443 if parts.scheme == "https" else 80), deadline)
+    if parts.scheme == "https":
         import ssl
 
         try:
             sock.settimeout(deadline.left())
-            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=target.host)
         except OSError:
             sock.close()
             raise
     return DeadlineSocket(sock, deadline, limit_bytes=limit_bytes * 2 + _HEADER_BYTES)
 
 
-def _send(wire: DeadlineSocket, target: SplitResult, accept: str) -> HTTPResponse:
-    connection = HTTPConnection(cast(str, target.hostname), target.port)
+def _send(wire: DeadlineSocket, target: _Target, accept: str) -> HTTPResponse:
+    parts = target.parts
+    connection = HTTPConnection(target.host, parts.port)
     connection.sock = wire
-    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {
-        "Host": target.netloc.rpartition("@")[2],
+        "Host": parts.netloc.rpartition("@")[2],
         "Accept": accept,
         "Accept-Encoding": "identity",
         "User-Agent": f"cdbctl/{__version__}",

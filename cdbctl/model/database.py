@@ -65,6 +65,10 @@ class DatabaseFacts:
     not be read."""
     not_read: tuple[str, ...] = ()
     """What could not be read, each with its reason. It is unknown, not fine."""
+    commits: int | None = None
+    """Like deadlocks and rollbacks counted for this database; None where the run did not store it."""
+    counted_since: datetime | None = None
+    """When these counters were last set to zero; None when nobody ever did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,21 @@ class StreamFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaFacts:
+    """What a replica says of its link to its primary."""
+
+    primary: str
+    """``host:port``."""
+    link_up: bool
+    syncing: bool
+    """Whether it copies everything anew."""
+    silent_seconds: float | None
+    """Since the primary was last heard of; None when the link is down."""
+    down_seconds: float | None
+    """Since the link broke; None when it is up, or never was."""
+
+
+@dataclass(frozen=True, slots=True)
 class RedisFacts:
     """One Redis server."""
 
@@ -55,6 +70,20 @@ class RedisFacts:
     aof_last_write_ok: bool
     streams: tuple[StreamFacts, ...]
     """The streams that checks ask for and that exist."""
+    run_id: str = ""
+    """Another one after every start of the server; empty where it does not tell."""
+    rejected_connections: int | None = None
+    """Since its start: for want of free places. None where the server does not tell; likewise below."""
+    max_clients: int | None = None
+    loading: bool = False
+    """Whether it still reads its data from disk."""
+    rdb_last_save_at: datetime | None = None
+    """The start of the server counts as a save."""
+    rdb_changes_since_save: int | None = None
+    aof_enabled: bool = False
+    aof_last_rewrite_ok: bool = True
+    replica: ReplicaFacts | None = None
+    """None for a primary."""
 
     def stream(self, name: str) -> StreamFacts | None:
         """The facts of one stream, or None when it does not exist."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -15,6 +16,7 @@ from cdbctl.collect.database import MAX_TEXT, read_database
 from cdbctl.model.codec import decode, encode
 from cdbctl.model.database import DatabaseFacts, Relation
 from cdbctl.sql.server import Scratch
+from tests.collect.servers import until
 
 pytestmark = pytest.mark.live
 
@@ -198,3 +200,44 @@ def test_a_big_catalog_is_read_whole_and_its_evidence_is_cut(postgres: Scratch, 
 def test_a_server_that_is_not_there_is_no_answer() -> None:
     with pytest.raises(NoAnswer, match="refused the connection"):
         read_database("postgresql://x@127.0.0.1:1/cdb", None, timeout_seconds=2.0)
+
+
+def test_commits_rollbacks_and_deadlocks_are_counted_from_a_moment_that_is_told(
+    postgres: Scratch, database: str
+) -> None:
+    with psycopg.connect(postgres.dsn(), dbname=database, autocommit=True) as owner:
+        owner.execute("SELECT pg_stat_reset()")
+    before = read(postgres, database).value
+    assert before.counted_since is not None
+    assert before.counted_since.tzinfo is UTC
+    with psycopg.connect(postgres.dsn(), dbname=database) as connection:
+        for _ in range(5):
+            connection.execute("SELECT 1")
+            connection.rollback()
+    _embrace(postgres, database)
+
+    def counted() -> bool:
+        now = read(postgres, database).value
+        assert now.counted_since == before.counted_since
+        assert now.commits is not None
+        assert before.commits is not None
+        return now.deadlocks == 1 and now.rollbacks >= before.rollbacks + 6 and now.commits > before.commits
+
+    until(counted, what="the server's own count")
+
+
+def _embrace(postgres: Scratch, database: str) -> None:
+    """Two transactions that wait for each other, until the server ends one of them."""
+    with (
+        psycopg.connect(postgres.dsn(), dbname=database, options="-c deadlock_timeout=50ms") as one,
+        psycopg.connect(postgres.dsn(), dbname=database, options="-c deadlock_timeout=10s") as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        one.execute("LOCK TABLE signals")
+        other.execute("LOCK TABLE fed")
+        waiting = pool.submit(other.execute, "LOCK TABLE signals")
+        with pytest.raises(psycopg.errors.DeadlockDetected):
+            one.execute("LOCK TABLE fed")
+        one.rollback()
+        waiting.result(10)
+        other.rollback()

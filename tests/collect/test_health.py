@@ -42,6 +42,9 @@ def refusal(url: str, *, timeout_seconds: float = 1.5) -> NoAnswer:
         ('{"ok": 1}', Health.HEALTHY),
         ('{"error": "database unreachable"}', Health.UNHEALTHY),
         ('{"error": null}', Health.HEALTHY),
+        ('{"redis": "down"}', Health.UNHEALTHY),
+        ('{"redis_connected": false}', Health.UNHEALTHY),
+        ('{"redis": "down", "status": "ok"}', Health.HEALTHY),
         ("OK", Health.HEALTHY),
         ("DOWN", Health.UNHEALTHY),
         ('"down"', Health.UNHEALTHY),
@@ -56,6 +59,34 @@ def refusal(url: str, *, timeout_seconds: float = 1.5) -> NoAnswer:
 def test_an_answer_of_200_is_healthy_unless_its_body_says_otherwise(body: str, expected: Health) -> None:
     with web_server(page(body)) as url:
         assert ask(url).health is expected
+
+
+GRAFANA = '{{\n  "commit": "e0ba4b4c",\n  "database": "{}",\n  "version": "10.2.3"\n}}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "depth"),
+    [
+        (page(GRAFANA.format("ok")), Health.HEALTHY, ProbeDepth.DEPENDENCY),
+        (page(GRAFANA.format("failing"), status=503), Health.UNHEALTHY, ProbeDepth.DEPENDENCY),
+        (page(GRAFANA.format("failing")), Health.UNHEALTHY, ProbeDepth.DEPENDENCY),
+        (page("OK", kind="text/plain; charset=utf-8"), Health.HEALTHY, ProbeDepth.HTTP),
+        (page("Prometheus Server is Healthy.\n", kind="text/plain; charset=utf-8"), Health.HEALTHY, ProbeDepth.HTTP),
+        (page("Service Unavailable", status=503, kind="text/plain"), Health.UNHEALTHY, ProbeDepth.HTTP),
+    ],
+    ids=[
+        "Grafana",
+        "Grafana without its database",
+        "the same behind a proxy",
+        "Alertmanager",
+        "Prometheus",
+        "starting",
+    ],
+)
+def test_what_the_observers_answer_is_read_as_they_mean_it(answer: Answer, expected: Health, depth: ProbeDepth) -> None:
+    with web_server(answer) as url:
+        facts = ask(url)
+    assert (facts.health, facts.depth) == (expected, depth)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from cdbctl import archive
-from cdbctl.collect import history
+from cdbctl.collect import history, stored_run
 from cdbctl.collect.attempt import NoAnswer
 from cdbctl.collect.history import read_earlier_run
-from cdbctl.model.snapshot import EarlierRun
+from cdbctl.model.reading import Observed
+from cdbctl.model.snapshot import EarlierCounters, EarlierRun
 from cdbctl.render.json import report_json
 from cdbctl.render.markdown import markdown
 from tests.render.reports import FINDINGS, NOW, SNAPSHOT, fail_report, observed, silent_report
@@ -100,6 +101,28 @@ def test_the_identity_of_every_service_comes_back(tmp_path: Path) -> None:
     assert services["cdb_ws"].started_at == NOW - timedelta(minutes=9)
 
 
+def test_the_counters_of_the_servers_come_back(tmp_path: Path) -> None:
+    save(tmp_path)
+    run = earlier(tmp_path)
+    assert isinstance(SNAPSHOT.database, Observed)
+    assert isinstance(SNAPSHOT.redis, Observed)
+    assert run.database == EarlierCounters.of_database(SNAPSHOT.database.value)
+    assert run.redis == EarlierCounters.of_redis(SNAPSHOT.redis.value)
+    assert "counters of database (cdb since the beginning): " in read_earlier_run(tmp_path, now=TODAY).text
+
+
+def test_a_server_that_did_not_answer_then_has_no_counters(tmp_path: Path) -> None:
+    save(tmp_path, report=silent_report())
+    assert (earlier(tmp_path).database, earlier(tmp_path).redis) == (None, None)
+
+
+def test_counters_that_were_stored_in_another_way_are_not_used(tmp_path: Path) -> None:
+    folder = save(tmp_path)
+    edit(folder / "snapshot.json", lambda document: document["redis"]["value"].pop("evicted_keys"))
+    assert earlier(tmp_path).redis is None
+    assert earlier(tmp_path).database is not None
+
+
 def test_a_run_without_a_runtime_has_no_services(tmp_path: Path) -> None:
     save(tmp_path, report=silent_report())
     assert earlier(tmp_path).services == ()
@@ -166,7 +189,7 @@ def test_when_every_run_is_broken_the_source_gives_no_answer(tmp_path: Path) -> 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path)
-    monkeypatch.setattr(history, "LARGEST_FILE_BYTES", 1000)
+    monkeypatch.setattr(stored_run, "LARGEST_FILE_BYTES", 1000)
     with pytest.raises(NoAnswer, match=r"report\.json is larger than"):
         read_earlier_run(tmp_path, now=TODAY)
 

@@ -347,3 +347,23 @@ def test_hostile_text_costs_time_in_proportion_to_its_length(text: str) -> None:
 
     # Quadratic work on a megabyte would take minutes, not seconds.
     assert seconds(text) < 10
+
+
+class TestLearning:
+    def test_a_secret_that_is_learned_later_is_replaced_from_then_on(self) -> None:
+        redactor = Redactor({})
+        assert redactor.text("it says kX9-private") == "it says kX9-private"
+        redactor.learn({"POSTGRES_PASSWORD": "kX9-private"})
+        assert "kX9-private" not in redactor.text("it says kX9-private")
+        assert "kX9-private" not in redactor.conceal("it says kX9-private")
+
+    def test_two_secrets_of_one_name_are_both_known(self) -> None:
+        redactor = Redactor({"PASSWORD": "kX9-private"})
+        redactor.learn({"PASSWORD": "qW7-hidden"})
+        assert redactor.text("kX9-private qW7-hidden").count("[REDACTED:PASSWORD:") == 2
+
+    def test_learning_it_twice_changes_nothing(self) -> None:
+        redactor = Redactor({"first": "kX9-private"})
+        token = redactor.text("kX9-private")
+        redactor.learn({"second": "kX9-private"})
+        assert redactor.text("kX9-private") == token

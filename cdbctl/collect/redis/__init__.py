@@ -16,11 +16,13 @@ from cdbctl.collect.redis.text import redis_text
 from cdbctl.collect.web import shown
 from cdbctl.collect.wire import Deadline
 from cdbctl.model.needs import StreamQuestion
-from cdbctl.model.redis import RedisFacts, StreamFacts
+from cdbctl.model.redis import RedisFacts, ReplicaFacts, StreamFacts
 from cdbctl.model.snapshot import Window
 
 if TYPE_CHECKING:
     from redis import ConnectionPool, Redis
+
+_LONGEST_DOWN_SECONDS = 40 * 365 * 86_400
 
 
 def read_redis(
@@ -179,4 +181,34 @@ def _facts(
         rdb_last_save_ok=info["rdb_last_bgsave_status"] == "ok",
         aof_last_write_ok=info["aof_last_write_status"] == "ok",
         streams=tuple(streams),
+        run_id=str(info.get("run_id", "")),
+        rejected_connections=_number(info, "rejected_connections"),
+        max_clients=_number(info, "maxclients"),
+        loading=bool(_number(info, "loading") or _number(info, "async_loading")),
+        rdb_last_save_at=datetime.fromtimestamp(int(info["rdb_last_save_time"]), UTC),
+        rdb_changes_since_save=_number(info, "rdb_changes_since_last_save"),
+        aof_enabled=bool(_number(info, "aof_enabled")),
+        aof_last_rewrite_ok=info.get("aof_last_bgrewrite_status", "ok") == "ok",
+        replica=_replica(info),
     )
+
+
+def _replica(info: Mapping[str, Any]) -> ReplicaFacts | None:
+    """The link of a replica; its words are older than the word replica."""
+    if info.get("role") != "slave":
+        return None
+    link_up = info.get("master_link_status") == "up"
+    down_seconds = _number(info, "master_link_down_since_seconds")
+    return ReplicaFacts(
+        primary=f"{info.get('master_host')}:{info.get('master_port')}",
+        link_up=link_up,
+        syncing=bool(_number(info, "master_sync_in_progress")),
+        silent_seconds=_number(info, "master_last_io_seconds_ago") if link_up else None,
+        # A link that never was up is down for -1 seconds, or since 1970.
+        down_seconds=down_seconds if down_seconds is not None and 0 <= down_seconds < _LONGEST_DOWN_SECONDS else None,
+    )
+
+
+def _number(info: Mapping[str, Any], name: str) -> int | None:
+    value = info.get(name)
+    return int(value) if value is not None else None

@@ -25,10 +25,11 @@ SELECT
          FROM sessions WHERE pid <> pg_backend_pid())
     END::float8                                         AS longest_transaction_seconds,
     (SELECT coalesce(max(age(xmin)), 0) FROM horizon)   AS oldest_xmin_age,
-    (SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = current_database())
-                                                        AS deadlocks,
-    (SELECT xact_rollback FROM pg_catalog.pg_stat_database WHERE datname = current_database())
-                                                        AS rollbacks,
+    counted.deadlocks,
+    counted.xact_rollback                               AS rollbacks,
+    counted.xact_commit                                 AS commits,
+    counted.stats_reset                                 AS counted_since,
     (SELECT max(age(datfrozenxid)) / 2147483648.0 FROM pg_catalog.pg_database)::float8
                                                         AS wraparound_fraction
 FROM rights
+CROSS JOIN (SELECT * FROM pg_catalog.pg_stat_database WHERE datname = current_database()) AS counted
