@@ -30,6 +30,8 @@ UNFINISHED = ".writing-"
 LEFTOVER_SECONDS = 86_400
 SWEPT_DAYS = 30
 LARGEST_SNAPSHOT_BYTES = 500_000_000
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9990
+"""Of a run: beside them there is room for windows and for time zones."""
 _EVIDENCE_ID = re.compile(r"E\d{1,6}")
 
 
@@ -37,6 +39,8 @@ class ArchiveError(CdbctlError):
     """A run that could not be stored. What was stored before is as it was."""
 
     status = ExitStatus.USAGE
+    folder: Path | None = None
+    """Where the run is stored all the same, when only ``latest.md`` could not follow it."""
 
 
 def store(reports: Path, *, report: Report, texts: Mapping[str, str]) -> Path:
@@ -57,10 +61,7 @@ def store(reports: Path, *, report: Report, texts: Mapping[str, str]) -> Path:
             _write(unfinished[0], files)
             _write_file(unfinished[1], texts.get("report.md", ""))
             folder = _publish(unfinished[0], day, report)
-            if _newest(daily, until=max(day.name, day_name(datetime.now(UTC)))) == folder:
-                unfinished[1].replace(daily / "latest.md")
-            unfinished[1].unlink(missing_ok=True)
-            _sync_folder(daily)
+            _follow(folder, unfinished[1], daily)
     except OSError as error:
         raise ArchiveError(
             f"the report could not be stored in {daily}",
@@ -103,9 +104,23 @@ def load_snapshot(path: Path) -> Snapshot:
     if found != SNAPSHOT_SCHEMA:
         raise _unusable(file, _schema_problem(found))
     try:
-        return decode(Snapshot, data)
+        snapshot = decode(Snapshot, data)
     except CodecError as error:
         raise _unusable(file, f"it does not hold what a snapshot holds: {error}") from error
+    for name, at in _own_times(snapshot):
+        if not EARLIEST_YEAR <= at.year <= LATEST_YEAR:
+            raise _unusable(file, f"its {name} is {at.isoformat()}: no run was made then")
+    return snapshot
+
+
+def _own_times(snapshot: Snapshot) -> Iterator[tuple[str, datetime]]:
+    """The times of the run itself; what its sources say may be dated as it likes."""
+    yield "taken_at", snapshot.taken_at
+    yield "finished_at", snapshot.finished_at
+    for name, window in (("window", snapshot.window), ("soak_stretch", snapshot.soak_stretch)):
+        if window is not None:
+            yield f"{name}.since", window.since
+            yield f"{name}.until", window.until
 
 
 def _read_json(file: Path) -> Any:
@@ -189,6 +204,23 @@ def _publish(unfinished: Path, day: Path, report: Report) -> Path:
         else:
             _sync_folder(day)
             return folder
+
+
+def _follow(folder: Path, text: Path, daily: Path) -> None:
+    """Let ``latest.md`` be the report of the newest run; when it cannot, the run is stored nevertheless."""
+    try:
+        if _newest(daily, until=max(folder.parent.name, day_name(datetime.now(UTC)))) == folder:
+            text.replace(daily / "latest.md")
+        text.unlink(missing_ok=True)
+    except OSError as error:
+        failure = ArchiveError(
+            f"{daily / 'latest.md'} was not replaced: it is the report of an older run",
+            why=f"{error.strerror or error}; this run is stored in {folder}",
+            next_step=f"read {folder / 'report.md'}, and make latest.md a file that can be replaced",
+        )
+        failure.folder = folder
+        raise failure from error
+    _sync_folder(daily)
 
 
 def _newest(daily: Path, *, until: str) -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cdbctl import settings
 from cdbctl.assess import RULES, assess, judge, needs
 from cdbctl.collect.everything import take_snapshot
+from cdbctl.errors import UsageError
 from cdbctl.load.checks import load_checks
 from cdbctl.model.check import Check
 from cdbctl.model.reading import Observed, Unavailable
@@ -46,12 +47,14 @@ def daily_check(
     *,
     now: datetime,
     since: timedelta | None = None,
+    soak: timedelta | None = None,
     notes: tuple[str, ...] = (),
     progress: Callable[[Observed[object] | Unavailable], None] = lambda _: None,
 ) -> Report:
     """Look at the stack once and judge what was seen.
 
-    ``since`` is the length of the window before ``now`` (aware, UTC). A source that does not answer costs its
+    ``since`` is the length of the window before ``now`` (aware, UTC), ``soak`` the length of the stretch that the
+    stored runs are judged over; without it no soak is judged. A source that does not answer costs its
     deadline and becomes UNKNOWN; it never raises.
     """
     snapshot = take_snapshot(
@@ -60,14 +63,29 @@ def daily_check(
         waivers=definitions.waivers,
         needs=needs(definitions.checks),
         window=Window(since=now - (since or definitions.settings.window), until=now),
+        soak=Window(since=now - soak, until=now) if soak else None,
         progress=progress,
     )
-    return judged(replace(snapshot, notes=(*snapshot.notes, *notes)))
+    return judged(replace(snapshot, notes=(*snapshot.notes, *definitions.notes, *notes)))
 
 
 def judged(snapshot: Snapshot) -> Report:
     """Judge a snapshot, fresh or stored: the same snapshot gives the same report."""
     return judge(snapshot, assess(snapshot))
+
+
+def with_soak(snapshot: Snapshot, length: timedelta) -> Snapshot:
+    """The same snapshot with its soak over another, shorter stretch; longer than what it holds it cannot be."""
+    held = snapshot.soak_stretch
+    if held is None or length > held.until - held.since:
+        raise UsageError(
+            f"the snapshot does not hold the runs of {length}",
+            why="a stored run holds the runs of the soak that it was taken with, and no others"
+            if held
+            else "it was taken without --soak",
+            next_step="leave --soak out, or run the check-up with it",
+        )
+    return replace(snapshot, soak_stretch=Window(held.until - length, held.until))
 
 
 def judged_by_other_checks(snapshot: Snapshot, folder: Path) -> Report:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cdbctl.assess.migrations import effects
 from cdbctl.collect.attempt import Job, attempt
-from cdbctl.collect.everything import database_job, migrations_job
+from cdbctl.collect.jobs import Sources
 from cdbctl.errors import DefinitionError, Problem, UndecidedError
 from cdbctl.model.migrations import Effect
 from cdbctl.model.reading import Unavailable
@@ -19,13 +19,14 @@ def migration_status(settings: Settings) -> Sequence[Effect]:
 
     Raises DefinitionError without a declared database, UndecidedError when a source does not answer.
     """
-    live = database_job(settings)
+    sources = Sources(settings)
+    live = sources.database()
     if live is None:
         raise DefinitionError(
             [Problem((settings.root / "cdbctl.yaml").as_posix(), 0, "database", "no database is declared")],
             next_step="declare the section 'database' in cdbctl.yaml",
         )
-    folder, catalog = _value(migrations_job(settings)), _value(live)
+    folder, catalog = _value(sources.migrations()), _value(live)
     return effects(folder, catalog.relations)
 
 

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from cdbctl import archive
-from cdbctl.archive import dump_snapshot, load_snapshot, store, writable
+from cdbctl.archive import ArchiveError, dump_snapshot, load_snapshot, store, writable
 from cdbctl.errors import CdbctlError, ExitStatus, UsageError
 from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
@@ -139,6 +139,10 @@ class TestAFullDisk:
         assert caught.value.next_step
         after = tree(tmp_path)
         if call == "replace":  # by then the run is complete; only latest.md could not follow
+            assert isinstance(caught.value, ArchiveError)
+            assert caught.value.folder == tmp_path / "daily" / "2026-02-09" / "082703Z"
+            assert "latest.md was not replaced: it is the report of an older run" in caught.value.what
+            assert "could not be stored" not in caught.value.what
             assert before.items() <= after.items()
             assert load_snapshot(tmp_path / "daily" / "2026-02-09" / "082703Z") == later(60).snapshot
         else:

@@ -17,6 +17,7 @@ from cdbctl.settings import load_settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 HELP_TEXTS = re.findall(r"```\n\$ cdbctl ([^\n]*)\n(.*?)\n```", README, flags=re.DOTALL)
+COMPOSE = "services: {cdb_risk: {image: cdb/risk}, cdb_paper_runner: {image: cdb/paper, profiles: [paper]}}\n"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -42,10 +43,15 @@ def test_every_exit_status_is_explained() -> None:
 
 
 def test_the_examples_of_definitions_are_valid(tmp_path: Path) -> None:
-    config, check = EXAMPLES
-    (tmp_path / "cdbctl.yaml").write_text(config, encoding="utf-8")
+    containers, programs, check = EXAMPLES
     (tmp_path / "checks").mkdir()
     (tmp_path / "checks" / "example.yaml").write_text(check, encoding="utf-8")
+    (tmp_path / "infra").mkdir()
+    for file in ("compose.yaml", "compose.paper.yaml", "infra/watch.yaml"):
+        (tmp_path / file).write_text(COMPOSE, encoding="utf-8")
+    (tmp_path / "cdbctl.yaml").write_text(programs, encoding="utf-8")
+    assert [service.title for service in load_settings(tmp_path).services] == ["risk manager"]
+    (tmp_path / "cdbctl.yaml").write_text(containers, encoding="utf-8")
     settings = load_settings(tmp_path)
     params = {name: rule.params for name, rule in RULES.items()}
     (loaded,) = load_checks(tmp_path / "checks", services=None, params=params)

@@ -11,7 +11,7 @@ from cdbctl.assess.rules import RULES
 from cdbctl.assess.waivers import accept
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding
-from cdbctl.model.needs import Needs, Question, StreamQuestion
+from cdbctl.model.needs import MetricQuestion, Needs, Question, StreamQuestion
 from cdbctl.model.snapshot import Snapshot
 
 
@@ -46,11 +46,15 @@ def _answered(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def needs(checks: Iterable[Check]) -> Needs:
-    """Everything that the checks want to know beyond what every run looks at; each stream is asked for once."""
+    """Everything that the checks want to know beyond what every run looks at; nothing is asked for twice."""
     asked = [RULES[check.rule].asks(check) for check in checks if check.rule in RULES]
     questions: dict[str, Question] = {question.id: question for needs in asked for question in needs.questions}
     fields: dict[str, dict[str, None]] = {}
     for question in (stream for needs in asked for stream in needs.streams):
         fields.setdefault(question.name, {}).update(dict.fromkeys(question.count_fields))
     streams = (StreamQuestion(name, tuple(counted)) for name, counted in fields.items())
-    return Needs(tuple(questions.values()), tuple(streams))
+    increases: dict[str, bool] = {}
+    for metric in (metric for needs in asked for metric in needs.metrics):
+        increases[metric.name] = metric.increase or increases.get(metric.name, False)
+    metrics = (MetricQuestion(name, increase) for name, increase in increases.items())
+    return Needs(tuple(questions.values()), tuple(streams), tuple(metrics))

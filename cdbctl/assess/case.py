@@ -106,7 +106,7 @@ class Case:
             f"{self.subject}: {what} is not declared",
             f"cdbctl.yaml declares no {what}, so nobody looked",
             remedy=f"Declare {what} in cdbctl.yaml, or remove the check {self.check.id}",
-            details={"needs": what},
+            details={"needs": what, "declared": False},
         )
 
     def remedy(self) -> Fix:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from cdbctl.assess.ordering import weight, worst_first
 from cdbctl.assess.units import plural
 from cdbctl.assess.waivers import is_accepted
-from cdbctl.assess.world import REACHABLE, service_param
+from cdbctl.assess.world import REACHABLE, WATCHER, service_param
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.reading import Observed
 from cdbctl.model.report import MatrixRow
@@ -19,10 +19,14 @@ RUNTIME = ("service.unknown", "service.state", "service.restarts")
 GROUPS = (
     ("PostgreSQL", "database"),
     ("Redis", "redis"),
+    ("Prometheus", "prometheus"),
     ("metrics", "metric"),
     ("clocks", "clocks"),
     ("repository", "repository"),
     ("migrations", "migrations"),
+    ("compose files", "compose"),
+    ("CI", "ci"),
+    ("open issues", "issues"),
     ("host", "host"),
 )
 """Component, and the group of the rules that look at it."""
@@ -46,18 +50,33 @@ def matrix(findings: Sequence[Finding], snapshot: Snapshot) -> tuple[MatrixRow, 
 
 
 def _components(snapshot: Snapshot) -> Iterator[tuple[str, Belongs]]:
-    servers = {service_param(check): check.rule for check in snapshot.checks if check.rule in REACHABLE}
+    servers = {service_param(check): check.rule for check in snapshot.checks if check.rule in (*REACHABLE, WATCHER)}
     for service in snapshot.services:
         group = servers.get(service.name, "").partition(".")[0]
         yield service.title, _about_service(service, group)
     kind = snapshot.runtime.value.kind if isinstance(snapshot.runtime, Observed) else "not read"
     yield f"runtime ({kind})", lambda finding: finding.rule in RUNTIME
-    yield "pipeline", _in_group("pipeline")
-    declared = {"PostgreSQL": snapshot.database, "Redis": snapshot.redis, "migrations": snapshot.migrations}
+    if not _all_built_in(snapshot):
+        yield "pipeline", _in_group("pipeline")
+    declared = {
+        "PostgreSQL": snapshot.database,
+        "Redis": snapshot.redis,
+        "Prometheus": snapshot.prometheus,
+        "migrations": snapshot.migrations,
+        "compose files": snapshot.compose or None,
+        "CI": snapshot.ci,
+        "open issues": snapshot.issues,
+    }
     for name, group in GROUPS:
         shown_above = any(rule.startswith(f"{group}.") and snapshot.service(own) for own, rule in servers.items())
-        if declared.get(name, snapshot) is not None and not shown_above:
+        looked_at = not _all_built_in(snapshot) or any(check.rule.startswith(f"{group}.") for check in snapshot.checks)
+        if declared.get(name, snapshot) is not None and not shown_above and looked_at:
             yield name, _in_group(group)
+
+
+def _all_built_in(snapshot: Snapshot) -> bool:
+    """Whether nobody has written a check for this stack: then what no check looks at is nobody's omission."""
+    return all(check.built_in for check in snapshot.checks)
 
 
 def _about_service(service: Service, group: str) -> Belongs:

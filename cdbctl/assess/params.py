@@ -34,6 +34,11 @@ def text(description: str, default: str | None = None, *, pattern: str = "") -> 
     return _described({"type": "string", **limit}, description, default)
 
 
+def switch(description: str, default: bool) -> Schema:
+    """Yes or no."""
+    return _described({"type": "boolean"}, description, default)
+
+
 def choice(description: str, default: str | None, *options: str) -> Schema:
     """One of a few words."""
     return _described({"enum": list(options)}, description, default)
@@ -75,6 +80,10 @@ class Params:
         """A number, or None when none is given."""
         value = self.get(name)
         return float(value) if isinstance(value, int | float) else None
+
+    def switch(self, name: str) -> bool:
+        """Yes or no; no when there is neither a value nor a default."""
+        return self.get(name) is True
 
     def text(self, name: str) -> str:
         """Text; empty when there is neither a value nor a default."""

@@ -12,7 +12,7 @@ from cdbctl.assess.relations import among
 from cdbctl.assess.units import duration
 from cdbctl.model.finding import Finding, Fix
 from cdbctl.model.migrations import Effect, EffectState
-from cdbctl.model.reading import Observed
+from cdbctl.model.reading import Observed, Unavailable
 from cdbctl.model.snapshot import Snapshot
 
 
@@ -69,6 +69,9 @@ def _apply(pending: Effect, snapshot: Snapshot, relation: str, status: str, veri
     if partly:
         risks.append(f"Already there: {', '.join(pending.present)}. Applying the whole file again may fail or do harm.")
     path = PurePosixPath(snapshot.root.replace("\\", "/")) / file.path
+    if isinstance(snapshot.database, Unavailable):
+        # Nobody could look, so nothing is proven but what the driver said; and nothing can be applied.
+        order, state = f"Make PostgreSQL answer again, then {order[0].lower()}{order[1:]}", "not in effect"
     return Fix(
         summary=f"{order} {file.path}: it is {state} and creates {relation}",
         migration=file.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 UNKNOWN_TIME = "an unknown time"
@@ -83,3 +84,9 @@ def plain(value: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """``1 line``, ``2 lines``."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str], limit: int = 8) -> str:
+    """``a, b and 3 more``."""
+    rest = f" and {len(words) - limit} more" if len(words) > limit else ""
+    return ", ".join(words[:limit]) + rest

@@ -8,14 +8,25 @@ from functools import cached_property
 from cdbctl.assess.params import Params, schema, text
 from cdbctl.assess.stages import CONTINUITY, Flow
 from cdbctl.model.check import Check
-from cdbctl.model.finding import Finding
+from cdbctl.model.finding import Finding, Status
 from cdbctl.model.reading import Unavailable
 from cdbctl.model.snapshot import Snapshot
 
 REACHABLE = ("database.reachable", "redis.reachable")
 DECISIONS = "pipeline.decisions"
-ACTIVITY = (CONTINUITY, DECISIONS, "metric.value", "metric.increase", "logs.freshness", "database.freshness")
+ENGINE = "docker"
+"""How the sources begin that are a container engine, or are reached through one."""
+NO_RIGHT = "42501 "
+"""How the reason begins when PostgreSQL refuses a question for want of a right: its SQLSTATE."""
+WATCHER = "prometheus.server"
+"""Like REACHABLE, but nothing of the stack lives on it."""
+ACTIVITY = (
+    *(CONTINUITY, DECISIONS, "metric.value", "metric.increase", "logs.freshness", "database.freshness"),
+    *("prometheus.metric", "prometheus.alerts"),
+)
 """What shows that work is done: it stops when work does not arrive."""
+SEEN_BY_PROMETHEUS = ("prometheus.targets", "prometheus.alerts")
+"""Findings about a service that the labels of Prometheus name."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,32 @@ class World:
         return frozenset(item.evidence.id for item in readings if isinstance(item, Unavailable))
 
     @cached_property
-    def _homes(self) -> dict[tuple[str, str], str | None]:
+    def engine_is_silent(self) -> bool:
+        """Whether the runtime is a container engine that did not answer."""
+        runtime = self.snapshot.runtime
+        return isinstance(runtime, Unavailable) and runtime.source.startswith(ENGINE)
+
+    @cached_property
+    def behind_the_engine(self) -> frozenset[str]:
+        """The evidence ids of silent sources that are reached through a container engine."""
+        silent = (item for item in self.snapshot.readings() if isinstance(item, Unavailable))
+        return frozenset(item.evidence.id for item in silent if item.source.startswith(ENGINE))
+
+    @cached_property
+    def refused_sources(self) -> frozenset[str]:
+        """The evidence ids of what the database refuses to show for want of a right."""
+        readings = self.snapshot.readings()
+        silent = (item for item in readings if isinstance(item, Unavailable))
+        return frozenset(item.evidence.id for item in silent if item.reason.startswith(NO_RIGHT))
+
+    @cached_property
+    def _homes(self) -> dict[tuple[str, str, str], str | None]:
         """Every pair of findings asks for their homes."""
         return {}
 
     def home(self, finding: Finding) -> str | None:
         """The service that a finding is about, or whose work it shows."""
-        place = (finding.check, finding.subject)
+        place = (finding.check, finding.subject, finding.key)
         if place not in self._homes:
             self._homes[place] = self._find_home(finding)
         return self._homes[place]
@@ -67,6 +97,9 @@ class World:
         named = service_param(check) if check else ""
         if named and finding.rule not in REACHABLE:
             return named
+        seen = finding.details.get("service") if finding.rule in SEEN_BY_PROMETHEUS else None
+        if isinstance(seen, str):
+            return seen
         name = finding.subject.partition("/")[0]
         return name if self.snapshot.service(name) else None
 
@@ -95,15 +128,20 @@ class World:
         match finding.rule:
             case "service.state" | "service.restarts":
                 crash = finding.rule == "service.restarts"
-                return (0 if server else 3, 0 if crash else 1)
+                unknown = crash and finding.status is Status.UNKNOWN  # then it explains nothing
+                return (0 if server else 3, 2 if unknown else 0 if crash else 1)
             case "database.reachable" | "redis.reachable":
                 return 1, 0
+            case "prometheus.server":
+                return 3, 2
             case "logs.signature":
                 return (2 if missing_relation_of(finding) else 5), 0 if self.is_own_code(finding) else 1
-            case "metric.contradiction":
-                return 4, 0
+            case "metric.contradiction" | "prometheus.contradiction":
+                return 4, 0 if finding.rule == "metric.contradiction" else 1
             case "service.health":
                 return 5, 2
+            case "prometheus.targets":
+                return 5, 3
             case "service.healthy-but-erroring":
                 return 6, 0
             case "pipeline.continuity":
@@ -111,6 +149,8 @@ class World:
             case "pipeline.decisions":
                 depths = [self.flow.depth(name) for name in self.flow.stages_of_service(self.home(finding) or "")]
                 return 7, 2 * max(depths, default=0) + 1
+            case "prometheus.alerts" | "prometheus.rules":
+                return 8, 1
             case _:
                 return 8, 0
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cdbctl import __version__
-from cdbctl.cli import checks, daily, demo, migrate
+from cdbctl.cli import checks, daily, demo, doctor, migrate
 from cdbctl.cli.output import complain, say
 from cdbctl.errors import CdbctlError, ExitStatus
 
@@ -29,6 +29,7 @@ daily.register(app)
 checks.register(app)
 migrate.register(app)
 demo.register(app)
+doctor.register(app)
 
 
 def _version(wanted: bool) -> None:

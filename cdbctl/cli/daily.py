@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
 def daily_check(
     root: Root = None,
     since: Annotated[str | None, typer.Option(help="Length of the window, e.g. 45s, 90m, 1h, 2d.")] = None,
+    soak: Annotated[str | None, typer.Option(help="Judge the stored runs of this long as well, e.g. 72h.")] = None,
     output_format: Annotated[
         Format | None, typer.Option("--format", help="What goes to stdout instead of the summary.")
     ] = None,
@@ -60,9 +61,9 @@ def daily_check(
             next_step="leave one of the two out",
         )  # fmt: skip
     if from_snapshot is not None:
-        run = replay(from_snapshot, checks=checks, out=out)
+        run = replay(from_snapshot, soak=soak, checks=checks, out=out)
     else:
-        run = look(root, since=since, checks=checks, out=out, quiet=output_format is not None)
+        run = look(root, since=since, soak=soak, checks=checks, out=out, quiet=output_format is not None)
     show(run, output_format)
     raise typer.Exit(run.status(fail_on))
 
@@ -75,7 +76,7 @@ class Run:
     folder: Path | None
     """Where it is stored; None when it is not."""
     unstored: CdbctlError | None = None
-    """Why it could not be stored although it should be."""
+    """Why it, or ``latest.md`` beside it, could not be stored although it should be."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What was rendered for the stored files, by file name."""
 
@@ -88,16 +89,18 @@ class Run:
     def status(self, fail_on: FailOn) -> ExitStatus:
         """The exit status of the whole command."""
         from cdbctl.model.finding import Verdict
-        from cdbctl.render.json import EXIT_STATUSES
+        from cdbctl.render.status import exit_status
 
         if self.unstored is not None:
             return ExitStatus.USAGE
         if self.report.verdict is Verdict.WARN and fail_on is FailOn.WARN:
             return ExitStatus.FAILED
-        return EXIT_STATUSES[self.report.verdict]
+        return exit_status(self.report)
 
 
-def look(root: Path | None, *, since: str | None, checks: Path | None, out: Path | None, quiet: bool) -> Run:
+def look(
+    root: Path | None, *, since: str | None, soak: str | None, checks: Path | None, out: Path | None, quiet: bool
+) -> Run:
     """Check the stack once and store the report; a folder that cannot be written is said before, not after."""
     from cdbctl import archive
     from cdbctl.cli.progress import Progress
@@ -107,10 +110,11 @@ def look(root: Path | None, *, since: str | None, checks: Path | None, out: Path
     definitions = load_definitions(root if root is not None else find_root(Path.cwd()))
     settings = definitions.settings
     window = parse_duration(since) if since is not None else None
+    stretch = parse_duration(soak) if soak is not None else None
     if checks is not None:
         from dataclasses import replace
 
-        definitions = replace(definitions, checks=read_checks(checks, settings.services))
+        definitions = replace(definitions, checks=read_checks(checks, settings.services), notes=())
     reports = out if out is not None else settings.root / settings.paths.reports
     unwritable = archive.writable(reports)
     notes: tuple[str, ...] = ()
@@ -118,16 +122,21 @@ def look(root: Path | None, *, since: str | None, checks: Path | None, out: Path
         notes = (f"The report was not stored: {unwritable}",)
         tell(f"warning: the report cannot be stored in {reports}: {unwritable}\n")
     with Progress(sys.stderr, enabled=not quiet and sys.stderr.isatty()) as progress:
-        report = daily_check(definitions, now=datetime.now(UTC), since=window, notes=notes, progress=progress.arrived)
+        report = daily_check(
+            definitions, now=datetime.now(UTC), since=window, soak=stretch, notes=notes, progress=progress.arrived
+        )
     return store(report, reports, unwritable)
 
 
-def replay(path: Path, *, checks: Path | None, out: Path | None) -> Run:
-    """Make the report of a stored run again."""
+def replay(path: Path, *, soak: str | None, checks: Path | None, out: Path | None) -> Run:
+    """Make the report of a stored run again; its soak is judged over the runs that it holds."""
     from cdbctl import archive
-    from cdbctl.daily import judged, judged_by_other_checks
+    from cdbctl.daily import judged, judged_by_other_checks, with_soak
+    from cdbctl.settings import parse_duration
 
     snapshot = archive.load_snapshot(path)
+    if soak is not None:
+        snapshot = with_soak(snapshot, parse_duration(soak))
     report = judged(snapshot) if checks is None else judged_by_other_checks(snapshot, checks)
     return Run(report, None) if out is None else store(report, out, archive.writable(out))
 
@@ -146,8 +155,8 @@ def store(report: Report, reports: Path, unwritable: str | None) -> Run:
     rendered = texts(report)
     try:
         return Run(report, archive.store(reports, report=report, texts=rendered), texts=rendered)
-    except CdbctlError as error:
-        return Run(report, None, error, texts=rendered)
+    except archive.ArchiveError as error:
+        return Run(report, error.folder, error, texts=rendered)
 
 
 def show(run: Run, output_format: Format | None) -> None:
@@ -156,7 +165,7 @@ def show(run: Run, output_format: Format | None) -> None:
         complain(run.unstored)
     if output_format is not None:
         say(_for_console(run.text(output_format), output_format))
-    elif run.unstored is not None:
+    elif run.unstored is not None and run.folder is None:
         say(run.text(Format.MD))
     else:
         say(_summary(run.report))

@@ -14,6 +14,7 @@ from cdbctl.demo.faults import EXPECTED, Fault
 from cdbctl.errors import UsageError
 
 DemoRoot = Annotated[Path, typer.Option("--root", help="The workspace of the demo.")]
+InContainers = Annotated[bool, typer.Option("--docker", help="As containers, with a Prometheus server.")]
 PlantedFault = Annotated[Fault, typer.Option("--fault", help="What is wrong with the stack.")]
 
 
@@ -33,14 +34,19 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="demo")
 
 
-def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
+def demo(
+    context: typer.Context,
+    root: DemoRoot = Path(".demo"),
+    fault: PlantedFault = Fault.MISSING_TABLE,
+    docker: InContainers = False,
+) -> None:
     """Start a small real trading stack with one planted fault, and check it."""
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
     from cdbctl.demo.lifecycle import up as start
 
-    start(root, fault, _progress)
+    start(root, fault, _progress, docker=docker)
     show(root)
     say(f"\nThe stack keeps running in {root}. Look on:\n")
     for command in ("daily-check", "demo status", "demo down"):
@@ -49,11 +55,11 @@ def demo(context: typer.Context, root: DemoRoot = Path(".demo"), fault: PlantedF
         say(f"\nWhere the report says `cdbctl`, type `{called_as()}` in this checkout.\n")
 
 
-def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE) -> None:
+def up(root: DemoRoot = Path(".demo"), fault: PlantedFault = Fault.MISSING_TABLE, docker: InContainers = False) -> None:
     """Start a fresh demo stack and leave it running."""
     from cdbctl.demo.lifecycle import up as start
 
-    running = start(root, fault, _progress)
+    running = start(root, fault, _progress, docker=docker)
     expected = running.expected
     if expected:
         say(f"running in {root}, fault {fault}: expect {expected.check} of {expected.subject}\n")
@@ -96,12 +102,12 @@ def show(root: Path) -> None:
     """Check the stack and print its summary, as ``cdbctl daily-check`` does."""
     from cdbctl.cli import daily
 
-    daily.show(daily.look(root, since=None, checks=None, out=None, quiet=False), None)
+    daily.show(daily.look(root, since=None, soak=None, checks=None, out=None, quiet=False), None)
 
 
 def _refuse_options_before(context: typer.Context) -> None:
     """An option in front of a sub-command would be read and forgotten: the wrong fault would be planted."""
-    for name in ("root", "fault"):
+    for name in ("root", "fault", "docker"):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             command = context.invoked_subcommand

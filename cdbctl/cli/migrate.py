@@ -10,12 +10,15 @@ import typer
 
 from cdbctl.cli.options import Root
 from cdbctl.cli.output import say, say_json
-from cdbctl.errors import ExitStatus
+from cdbctl.errors import ExitStatus, UndecidedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cdbctl.model.migrations import Effect
+
+
+SCHEMA = "cdbctl/migrate-status/1"
 
 
 class Format(StrEnum):
@@ -49,11 +52,29 @@ def status(
     from cdbctl.settings import find_root, load_settings
 
     named: Path | None = root if root is not None else context.obj
-    compared = migration_status(load_settings(named if named is not None else find_root(Path.cwd())))
+    settings = load_settings(named if named is not None else find_root(Path.cwd()))
+    try:
+        compared = migration_status(settings)
+    except UndecidedError as error:
+        if output_format is Format.JSON:
+            say_json(_undecided(error))
+        raise
     if output_format is Format.JSON:
         say_json(_document(compared))
     else:
         say(migration_table(compared))
+
+
+def _undecided(error: UndecidedError) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "status": int(error.status),
+        "reason_code": "UNDECIDED",
+        "what": error.what,
+        "why": error.why,
+        "next": error.next_step,
+        "files": [],
+    }
 
 
 def _document(compared: Sequence[Effect]) -> dict[str, Any]:
@@ -61,7 +82,7 @@ def _document(compared: Sequence[Effect]) -> dict[str, Any]:
 
     waiting = any(item.state in (EffectState.PENDING, EffectState.PARTLY) for item in compared)
     return {
-        "schema": "cdbctl/migrate-status/1",
+        "schema": SCHEMA,
         "status": ExitStatus.PASS.value,
         "reason_code": "PENDING" if waiting else "NOTHING_PENDING",
         "files": [

@@ -65,6 +65,14 @@ def read_repository(root: Path, *, exclude: Sequence[str], timeout_seconds: floa
     return Seen(facts, _text(facts, status))
 
 
+def head_commit(root: Path, *, timeout_seconds: float) -> str | None:
+    """Object id of HEAD; None where git cannot tell."""
+    try:
+        return Git(root, timeout_seconds).output("rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
+    except (GitFailed, NoAnswer):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     top: Path

@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import secrets as randomness
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -48,10 +49,32 @@ class Redactor:
         self._issued: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._remembered: dict[str, tuple[str, Counter[str]]] = {}
-        self._forms = _forms(known)
-        self._beginnings = {form[:_BEGINNING]: found for form, found in self._forms.items() if _is_known_early(form)}
-        self._clues = (*self._beginnings, *(form for form in self._forms if form[:_BEGINNING] not in self._beginnings))
-        self._known = _pattern(self._forms)
+        self._learning = threading.Lock()
+        self._kinds: dict[str, str] = {}
+        self._forms: dict[str, tuple[str, str]] = {}
+        self._beginnings: dict[str, tuple[str, str]] = {}
+        self._clues: tuple[str, ...] = ()
+        self._known: re.Pattern[str] | None = None
+        self.learn(known)
+
+    def learn(self, known: Mapping[str, str]) -> None:
+        """Know more secrets from now on; the kind of one that is known already stays as it is."""
+        with self._learning:
+            new = {value: kind for kind, value in known.items() if value not in self._kinds}
+            if not new:
+                return
+            self._kinds |= new
+            self._remembered = {}
+            self._forms = _forms(self._kinds)
+            self._beginnings = {
+                form[:_BEGINNING]: found for form, found in self._forms.items() if _is_known_early(form)
+            }
+            self._known = _pattern(self._forms)
+            # Last: whoever looks for clues at this moment still finds the pattern for them.
+            self._clues = (
+                *self._beginnings,
+                *(form for form in self._forms if form[:_BEGINNING] not in self._beginnings),
+            )
 
     @property
     def redactions(self) -> tuple[Redaction, ...]:
@@ -173,10 +196,10 @@ def _is_known_early(form: str) -> bool:
     return len(form) > _BEGINNING and _RANDOM_BEGINNING.fullmatch(form[:_BEGINNING]) is not None
 
 
-def _forms(known: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _forms(kinds: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Every way in which a known secret may be written, longest first, with its kind and the secret itself."""
     forms: dict[str, tuple[str, str]] = {}
-    for kind, value in known.items():
+    for value, kind in kinds.items():
         secret = value.strip()
         lines = [line.strip() for line in secret.splitlines()] if "\n" in secret else []
         for part in (secret, *(line for line in lines if len(line) >= _SHORTEST_LINE)):

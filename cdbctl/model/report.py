@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cdbctl.model.finding import Finding, Status, Verdict
 from cdbctl.model.snapshot import EarlierFinding, Snapshot
+from cdbctl.model.soak import Soak
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,5 @@ class Report:
     """Fingerprints of the worst findings that have no cause among the others: at most three."""
     coverage: Coverage
     matrix: tuple[MatrixRow, ...]
+    soak: Soak | None = None
+    """None when none was asked for."""

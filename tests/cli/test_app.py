@@ -54,7 +54,7 @@ def test_outside_of_a_supervised_repository_the_error_says_what_to_do(command: l
 def test_a_root_named_before_the_command_is_not_forgotten(tmp_path: Path) -> None:
     answer = cdbctl("migrate", "--root", "elsewhere", "status", cwd=tmp_path)
     assert answer.returncode == ExitStatus.USAGE
-    assert "cdbctl.yaml: does not exist" in answer.stderr
+    assert "there is no folder elsewhere" in answer.stderr
 
 
 def test_a_window_for_a_stored_run_is_refused(tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ waivers:
 """
 
 
+ENGINE_CONFIG = """\
+version: 1
+stack: cdb
+timezone: UTC
+runtime: {docker: {host: "unix:///run/docker.sock", projects: {cdb: {}}}}
+database: {dsn: "docker://cdb_reader@cdb_postgres/cdb"}
+redis: {url: "docker://cdb_redis"}
+services:
+  cdb_risk: {health: {url: "docker://cdb_risk:8000/health"}, metrics: "docker://cdb_risk:8000/metrics"}
+"""
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "checks").mkdir()
@@ -144,6 +156,7 @@ checks:
 {TEXTS}
 """
         (root / "checks" / "all.yaml").write_text(text, encoding="utf-8")
+        (root / "governance" / "waivers.yaml").unlink()  # they are for checks that are no more
         run("explain", "a.b", "--root", str(root))
         shown = capsys.readouterr().out
         assert "\nparameter     stages: 2 entries; " in shown
@@ -203,5 +216,33 @@ def test_the_command_to_look_closer_is_of_the_source(
     declared = f"rule: {rule}\n    subject: {subject}\n    severity: P1\n    params: {{{given}}}"
     text = f"checks:\n  - id: a.b\n    {declared}\n{TEXTS}"
     (root / "checks" / "all.yaml").write_text(text, encoding="utf-8")
+    (root / "governance" / "waivers.yaml").unlink()  # they are for checks that are no more
     explained = answer(capsys, "explain", "a.b", "--root", str(root))
     assert explained["check"]["look_closer"] == command.replace("ROOT", str(root))
+
+
+@pytest.mark.parametrize(
+    ("rule", "subject", "params", "command"),
+    [
+        ("service.state", "cdb_risk", {}, "inspect cdb_risk"),
+        ("service.health", "cdb_risk", {}, "inspect cdb_risk"),
+        ("logs.freshness", "cdb_risk", {"max_age_seconds": 60}, "logs --tail 100 cdb_risk"),
+        ("database.value", "rows", {"sql": "SELECT 1"}, "exec cdb_postgres psql -U cdb_reader -d cdb -c 'SELECT 1'"),
+        ("redis.eviction", "Redis", {}, "exec cdb_redis redis-cli INFO"),
+    ],
+)
+def test_what_runs_in_a_container_is_looked_at_through_its_engine(
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    rule: str,
+    subject: str,
+    params: dict[str, object],
+    command: str,
+) -> None:
+    (root / "cdbctl.yaml").write_text(ENGINE_CONFIG, encoding="utf-8")
+    given = ", ".join(f"{name}: {value}" for name, value in params.items())
+    declared = f"rule: {rule}\n    subject: {subject}\n    severity: P1\n    params: {{{given}}}"
+    (root / "checks" / "all.yaml").write_text(f"checks:\n  - id: a.b\n    {declared}\n{TEXTS}", encoding="utf-8")
+    (root / "governance" / "waivers.yaml").unlink()
+    explained = answer(capsys, "explain", "a.b", "--root", str(root))
+    assert explained["check"]["look_closer"] == f"docker -H unix:///run/docker.sock {command}"
