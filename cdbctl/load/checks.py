@@ -15,7 +15,6 @@ from cdbctl.load.wording import did_you_mean
 from cdbctl.model.check import Check, Severity
 from cdbctl.model.stack import Service
 
-
 NAMED_ELSEWHERE = ("prometheus.",)
 """Rules whose subjects got their names in other programs: a metric may be called like a service."""
 

@@ -66,9 +66,7 @@ def _compared(engine: DockerEngine, root: Path, names: Sequence[str], bound: flo
 
 def _crowd(engine: DockerEngine, count: int) -> list[str]:
     """More containers of the same project; they are removed with the engine's other test containers."""
-    project = engine.docker(
-        "inspect", "--format", '{{index .Config.Labels "com.docker.compose.project"}}', "cdb_risk"
-    )
+    project = engine.docker("inspect", "--format", '{{index .Config.Labels "com.docker.compose.project"}}', "cdb_risk")
     label = f"com.docker.compose.project={project}"
     return [
         engine.run(f"cdbctl-bench-{number}", "sleep", "100000", options=("--label", label)).name
