@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from cdbctl.sql.server import Scratch, scratch_server
+from tests.live.engine import DockerEngine, any_engine
 
 # A loaded machine is no counterexample: laws have no time limit. Each run tries other examples than the last.
 settings.register_profile("laws", deadline=None)
@@ -28,3 +29,10 @@ def postgres() -> Iterator[Scratch]:
     """One real PostgreSQL for the whole run; a test makes databases and roles of its own in it."""
     with scratch_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """One real Docker engine for the whole run: the one that is there, else one of our own."""
+    with any_engine() as engine:
+        yield engine

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SAMPLE_SECONDS = 1.0
+SAMPLE_SECONDS = 0.75
 """Between two looks at a counter: long enough for a rate, short enough for breakfast."""
 GITHUB = "github"
 """Key of the job that asks for CI and issues."""

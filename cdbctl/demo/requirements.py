@@ -47,7 +47,7 @@ def require_supervisor() -> None:
         raise CdbctlError(
             "the embedded demo does not run on Windows",
             why="its programs run under supervisord, which needs a POSIX system",
-            next_step="run it in WSL 2; the form in containers (--docker) needs a Docker engine and comes later",
+            next_step="run it in containers (--docker) with Docker Desktop, or in WSL 2",
         )
     if find_spec("supervisor") is None:
         raise CdbctlError(

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from typing import Protocol
 
 from cdbctl.demo.bootstrap import connect
 from cdbctl.demo.faults import Fault
 from cdbctl.demo.places import Places
-from cdbctl.demo.ports import refuse_taken_ports
 from cdbctl.demo.programs import POSTGRES, READER, REDIS
 from cdbctl.demo.workspace import secret_name
 from cdbctl.errors import CdbctlError
@@ -22,12 +22,29 @@ POLL_SECONDS = 0.1
 STALE_SECONDS = 7.0
 
 
+class Watch(Protocol):
+    """What the supervisor or the engine tells of the programs that it runs."""
+
+    def log(self, program: str) -> str:
+        """What a program has said."""
+
+    def restarts(self, program: str) -> int:
+        """How often a program was started again."""
+
+    def refuse(self) -> None:
+        """Raise PortTakenError when a program found its port in use."""
+
+    def where(self, program: str) -> str:
+        """Where a person reads that log."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A running demo, as its signs are looked for."""
 
     places: Places
     ports: Mapping[str, int]
+    watch: Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +63,25 @@ def wait_for_servers(view: View) -> None:
         Sign("PostgreSQL answers", POSTGRES, _postgres_answers),
         Sign("Redis answers", REDIS, lambda view: _redis(view, lambda client: bool(client.ping()))),
     )
-    _wait(view, signs, SERVERS_SECONDS)
+    wait_for(view, signs, SERVERS_SECONDS)
 
 
 def wait_until_settled(view: View, fault: Fault) -> None:
     """Return once every sign of this fault is seen. Raises PortTakenError, or CdbctlError that names the missing."""
-    _wait(view, SIGNS[fault], SETTLE_SECONDS)
+    wait_for(view, SIGNS[fault], SETTLE_SECONDS)
 
 
-def _wait(view: View, signs: tuple[Sign, ...], timeout_seconds: float) -> None:
+def wait_for(view: View, signs: tuple[Sign, ...], timeout_seconds: float) -> None:
+    """Return once every sign is seen. Raises PortTakenError, or CdbctlError that names the missing."""
     deadline = time.monotonic() + timeout_seconds
     while missing := [sign for sign in signs if not _is_seen(sign, view)]:
-        refuse_taken_ports(view.places)
+        view.watch.refuse()
         if time.monotonic() > deadline:
-            log = view.places.log_of(missing[0].program)
             raise CdbctlError(
                 f"the demo did not settle within {timeout_seconds:g} s",
                 why=f"not seen: {', '.join(sign.text for sign in missing)}; the log of {missing[0].program} ends:\n"
-                f"{_tail(view.places, missing[0].program)}",
-                next_step=f"see {log}, then run the command again",
+                f"{_tail(view, missing[0].program)}",
+                next_step=f"see {view.watch.where(missing[0].program)}, then run the command again",
             )
         time.sleep(POLL_SECONDS)
         signs = tuple(missing)
@@ -125,31 +142,26 @@ def _rows(table: str, program: str) -> Sign:
 
 def _errors(program: str, count: int) -> Sign:
     def seen(view: View) -> bool:
-        lines = view.places.log_of(program).read_text(encoding="utf-8", errors="replace").splitlines()
-        return sum("ERROR" in line for line in lines) >= count
+        return sum("ERROR" in line for line in view.watch.log(program).splitlines()) >= count
 
     return Sign(f"{count} errors in the log of {program}", program, seen)
 
 
 def _restarts(program: str, count: int) -> Sign:
-    def seen(view: View) -> bool:
-        log = view.places.supervisor_log.read_text(encoding="utf-8", errors="replace")
-        # The first start is none; the ones after it are.
-        return log.count(f"spawned: '{program}'") > count
-
-    return Sign(f"{count} restarts of {program}", program, seen)
+    return Sign(f"{count} restarts of {program}", program, lambda view: view.watch.restarts(program) >= count)
 
 
 def _metric(program: str, name: str, holds: Callable[[float], bool], text: str) -> Sign:
     def seen(view: View) -> bool:
-        page = _page(view.ports[program], "/metrics")
-        values = [line.split()[-1] for line in page.splitlines() if line.startswith(f"{name} ")]
+        text = page(view.ports[program], "/metrics")
+        values = [line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} ")]
         return bool(values) and holds(float(values[0]))
 
     return Sign(text, program, seen)
 
 
-def _page(port: int, path: str) -> str:
+def page(port: int, path: str) -> str:
+    """A page of 127.0.0.1; raises OSError or HTTPException."""
     connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
@@ -158,9 +170,9 @@ def _page(port: int, path: str) -> str:
         connection.close()
 
 
-def _tail(places: Places, program: str) -> str:
+def _tail(view: View, program: str) -> str:
     with suppress(OSError):
-        return "\n".join(places.log_of(program).read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+        return "\n".join(view.watch.log(program).splitlines()[-8:])
     return "(no log)"
 
 
@@ -177,23 +189,28 @@ _TRADING = (
     _rows("orders", "cdb_db_writer"),
     _rows("trades", "cdb_db_writer"),
 )
+_HEALTHY = (*_FEED, *_ALLOCATION, *_TRADING)
 SIGNS: Mapping[Fault, tuple[Sign, ...]] = {
-    Fault.NONE: (*_FEED, *_ALLOCATION, *_TRADING),
+    Fault.NONE: _HEALTHY,
     Fault.MISSING_TABLE: (
         *_FEED, *_ALLOCATION, _rows("signals", "cdb_db_writer"), _stream("orders_blocked", "cdb_risk"),
         _decisions(ENOUGH_DECISIONS), _errors("cdb_risk", ENOUGH_DECISIONS),
     ),
     Fault.CRASH_LOOP: (*_FEED, *_TRADING, _restarts("cdb_regime", 3)),
     Fault.STALLED_FEED: (
-        *_FEED, *_ALLOCATION, *_TRADING,
+        *_HEALTHY,
         _metric(
             "cdb_ws", "market_data_last_timestamp_seconds", lambda value: 0 < value < time.time() - STALE_SECONDS,
             f"a feed that is {STALE_SECONDS:g} s old",
         ),
     ),
     Fault.EXPORTER_LIES: (
-        *_FEED, *_ALLOCATION, *_TRADING,
+        *_HEALTHY,
         _metric("cdb_postgres_exporter", "pg_up", lambda value: value == 0, "pg_up 0"),
     ),
-    Fault.HEALTHY_BUT_ERRORING: (*_FEED, *_ALLOCATION, *_TRADING, _errors("cdb_execution", 5)),
+    Fault.HEALTHY_BUT_ERRORING: (*_HEALTHY, _errors("cdb_execution", 5)),
+    Fault.OOM: (*_FEED, *_TRADING, _restarts("cdb_allocation", 3)),
+    Fault.PROMETHEUS_DOWN: _HEALTHY,
+    Fault.DAEMON_SLOW: _HEALTHY,
+    Fault.IMAGE_DRIFT: _HEALTHY,
 }  # fmt: skip

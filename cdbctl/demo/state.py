@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cdbctl.demo.docker.engine import remembered
 from cdbctl.demo.faults import EXPECTED, Expected, Fault
 from cdbctl.demo.places import Places, is_ours, places_of
 from cdbctl.demo.supervision import ProgramState, program_states
+from cdbctl.errors import CdbctlError
 
 SCHEMA = "cdbctl/demo-status/1"
 
@@ -37,7 +39,7 @@ class Status:
 
     @property
     def running(self) -> bool:
-        """Whether ``demo up`` was completed and its supervisord answers."""
+        """Whether ``demo up`` was completed, and its supervisord or its engine answers."""
         return self.reason_code == "running"
 
     @property
@@ -68,11 +70,24 @@ def status(root: Path) -> Status:
     places = places_of(root)
     if not is_ours(places.runtime, places.token):
         return Status(places.root, "stopped")
-    services = program_states(places)
+    services = _services(places)
     state = _read_state(places)
     if services is None or state is None:
         return Status(places.root, "incomplete", services=services or ())
     return Status(places.root, "running", state.fault, services, state.ports)
+
+
+def _services(places: Places) -> tuple[ProgramState, ...] | None:
+    """All programs or containers, None when their supervisor or engine does not answer."""
+    engine = remembered(places)
+    if engine is None:
+        return program_states(places)
+    from cdbctl.demo.docker.watching import container_states
+
+    try:
+        return container_states(engine, places) or None
+    except CdbctlError:
+        return None
 
 
 def write_state(places: Places, state: State) -> None:

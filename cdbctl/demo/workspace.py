@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import cdbctl
 from cdbctl.demo.faults import Fault
 from cdbctl.demo.places import Places
 from cdbctl.demo.programs import ROLES
-from cdbctl.demo.settings_file import settings_file
 from cdbctl.errors import CdbctlError
 
 MARKER = ".cdbctl-demo"
@@ -65,8 +65,11 @@ def claim(places: Places) -> None:
         ) from error  # fmt: skip
 
 
-def prepare(places: Places) -> None:
-    """Bring the workspace to its first state; what a person changed in it stays in git's history."""
+def prepare(places: Places, *, docker: bool = False) -> None:
+    """Bring the workspace to its first state; what a person changed in it stays in git's history.
+
+    ``docker`` adds what only a demo of containers needs; otherwise it is taken away.
+    """
     git = _find_git()
     root = places.root
     _empty_run(places)
@@ -75,15 +78,20 @@ def prepare(places: Places) -> None:
     _commit(git, root, "State of the workspace before a new demo")
     for folder, source in _definitions().items():
         _replace(root / folder, source)
+    for folder, source in _docker_definitions().items():
+        _replace(root / folder, source) if docker else _remove(root / folder)
+    _remove(root / "compose.yaml")
+    if docker:
+        _add_docker_checks(root / "checks")
     (root / ".gitignore").write_text(IGNORED, encoding="utf-8", newline="\n")
     (root / ".gitattributes").write_text(NO_CONVERSION, encoding="utf-8", newline="\n")
     _write_secrets(places)
 
 
-def describe(places: Places, fault: Fault, ports: dict[str, int]) -> None:
-    """Write ``cdbctl.yaml`` for the chosen ports and commit the workspace."""
-    text = settings_file(places, ports)
-    (places.root / "cdbctl.yaml").write_text(text, encoding="utf-8", newline="\n")
+def describe(places: Places, fault: Fault, texts: Mapping[str, str]) -> None:
+    """Write what describes this very demo, ``cdbctl.yaml`` above all, and commit the workspace."""
+    for name, text in texts.items():
+        (places.root / name).write_text(text, encoding="utf-8", newline="\n")
     _commit(_find_git(), places.root, f"Demo stack (fault: {fault})")
 
 
@@ -99,6 +107,24 @@ def _definitions() -> dict[str, Path]:
     }
 
 
+def _docker_definitions() -> dict[str, Path]:
+    stack = Path(cdbctl.__file__).resolve().parent / "demo" / "stack" / "docker"
+    return {"prometheus": stack / "prometheus", "postgres": stack / "postgres"}
+
+
+def _add_docker_checks(checks: Path) -> None:
+    """The checks that only containers have stand in a folder of their own, so that the embedded demo does without."""
+    for path in (_definitions()["checks"] / "docker").glob("*.yaml"):
+        shutil.copy(path, checks / path.name)
+
+
+def _remove(target: Path) -> None:
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
+
+
 def _replace(target: Path, source: Path) -> None:
     if not source.is_dir():
         raise CdbctlError(
@@ -106,11 +132,8 @@ def _replace(target: Path, source: Path) -> None:
             why="the demo stack is made from it",
             next_step="install cdbctl anew, or run it from a complete checkout",
         )
-    if target.is_symlink():
-        target.unlink()
-    elif target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    _remove(target)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "docker"))
 
 
 def _empty_run(places: Places) -> None:

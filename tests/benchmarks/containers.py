@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -39,16 +38,16 @@ def run() -> Iterator[Result]:
         up(root, Fault.MISSING_TABLE, docker=True)
         try:
             names = engine.docker("ps", "--format", "{{.Names}}", "--filter", "label=cdbctl.demo").split()
-            _pad(engine, names)
-            yield _compared(engine, root, names, 1.0)
-            with_crowd = [*names, *_crowd(engine, CROWD - len(names))]
-            _pad(engine, with_crowd[len(names) :])
-            yield _compared(engine, root, with_crowd, 2.0)
+            filled = _pad(engine, names)
+            yield _compared(engine, root, names, filled, 1.0)
+            crowd = _crowd(engine, CROWD - len(names))
+            filled += _pad(engine, crowd)
+            yield _compared(engine, root, [*names, *crowd], filled, 2.0)
         finally:
             down(root)
 
 
-def _compared(engine: DockerEngine, root: Path, names: Sequence[str], bound: float) -> Result:
+def _compared(engine: DockerEngine, root: Path, names: Sequence[str], filled: int, bound: float) -> Result:
     """Both measured in turn; the median of the ratios of neighbours."""
     check_up = [sys.executable, "-m", "cdbctl", "daily-check", "--root", str(root), "--since", "1h"]
     by_hand = [shutil.which("docker") or "docker", "--host", engine.address, "stats", "--no-stream", *names]
@@ -56,7 +55,7 @@ def _compared(engine: DockerEngine, root: Path, names: Sequence[str], bound: flo
     pairs = [(seconds(check_up, expected_status=ExitStatus.FAILED), seconds(by_hand)) for _ in range(RUNS)]
     ours, theirs = sorted(pairs, key=lambda pair: pair[0] / pair[1])[RUNS // 2]
     return at_most(
-        f"check-up of {len(names)} containers with {LINES:,} log lines in each, interpreter start included",
+        f"check-up of {len(names)} containers, {filled} of them with {LINES:,} log lines, interpreter start included",
         statistics.median(one / other for one, other in pairs),
         "times docker stats --no-stream",
         bound,
@@ -74,8 +73,12 @@ def _crowd(engine: DockerEngine, count: int) -> list[str]:
     ]
 
 
-def _pad(engine: DockerEngine, names: Sequence[str]) -> None:
+def _pad(engine: DockerEngine, names: Sequence[str]) -> int:
+    """Fill the logs of all whose program may be written for; returns how many those are."""
+    filled = 0
     for name in names:
-        subprocess.run(
-            ["docker", "--host", engine.address, "exec", name, "sh", "-c", PAD], check=True, capture_output=True
-        )
+        # A program that gave up its rights at the start keeps the output that root opened for it.
+        if engine.docker("exec", name, "sh", "-c", "ls -ldn /proc/1 | awk '{print $3}'") == "0":
+            engine.docker("exec", name, "sh", "-c", PAD)
+            filled += 1
+    return filled

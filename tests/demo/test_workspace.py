@@ -14,6 +14,7 @@ from cdbctl.demo.faults import Fault
 from cdbctl.demo.lifecycle import up
 from cdbctl.demo.places import Places, is_ours, make_runtime, places_of, remember_runtime, remove_runtime
 from cdbctl.demo.programs import PROGRAMS
+from cdbctl.demo.settings_file import settings_file
 from cdbctl.demo.state import status
 from cdbctl.demo.workspace import MARKER, claim, describe, prepare
 from cdbctl.errors import CdbctlError
@@ -32,7 +33,7 @@ def made(root: Path) -> Places:
     places = places_of(root)
     claim(places)
     prepare(places)
-    describe(places, Fault.MISSING_TABLE, PORTS)
+    describe(places, Fault.MISSING_TABLE, {"cdbctl.yaml": settings_file(places, PORTS)})
     return places
 
 
@@ -89,7 +90,7 @@ class TestRepository:
         (tmp_path / "notes.md").write_text("mine", encoding="utf-8")
 
         prepare(places)
-        describe(places, Fault.NONE, PORTS)
+        describe(places, Fault.NONE, {"cdbctl.yaml": settings_file(places, PORTS)})
 
         assert service.read_text(encoding="utf-8") == original
         assert (tmp_path / "notes.md").read_text(encoding="utf-8") == "mine"
@@ -134,7 +135,7 @@ class TestRepository:
         (places.root / ".git" / "HEAD").unlink()
 
         prepare(places)
-        describe(places, Fault.NONE, PORTS | {"cdb_risk": 19999})
+        describe(places, Fault.NONE, {"cdbctl.yaml": settings_file(places, PORTS | {"cdb_risk": 19999})})
 
         assert "fault: none" in git(places.root, "log", "--format=%s")
         assert git(tmp_path, "ls-files") == ""

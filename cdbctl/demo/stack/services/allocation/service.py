@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from prometheus_client import CollectorRegistry, Counter
@@ -12,6 +13,7 @@ from services.common.stop import Stop
 
 WEIGHTS = {"trend_up": 0.6, "range": 0.3, "trend_down": 0.1}
 CAUTIOUS_WEIGHT = 0.1
+HISTORY_BYTES = 48 * 1024 * 1024
 
 
 def allocate(signal: Message) -> Message:
@@ -33,11 +35,15 @@ def main() -> None:
     serve(log, registry, lambda: as_json({"status": "ok"}))
     log.info("Allocator started")
     bus = Bus(log, stop)
+    # The planted fault is a history for a report that nobody reads: it grows until the memory limit ends it.
+    history: list[bytes] | None = [] if os.environ.get("CDB_FAULT") == "oom" else None
     weight = None
     for signal in bus.follow("stream.regime_signals"):
         decision = allocate(signal)
         bus.send(decision, stream="stream.allocation_decisions")
         decisions.inc()
+        if history is not None:
+            history.append(os.urandom(HISTORY_BYTES))
         log.debug("Regime empfangen: %s", decision["regime"])
         if decision["weight"] != weight:
             weight = decision["weight"]

@@ -12,6 +12,7 @@ from typing import Any
 import redis
 from redis.client import PubSub
 
+from services.common.credentials import password
 from services.common.link import Link
 from services.common.stop import Stop
 
@@ -33,7 +34,7 @@ class Bus:
         self._link = Link("Redis", log)
         self._client = redis.Redis.from_url(
             os.environ["REDIS_URL"],
-            password=os.environ.get("REDIS_PASSWORD") or None,
+            password=password("REDIS_PASSWORD"),
             client_name=log.name,
             decode_responses=True,
             socket_connect_timeout=2,

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 import psycopg
 
+from services.common.credentials import password
 from services.common.link import Link
 from services.common.stop import Stop
 
@@ -23,7 +24,7 @@ def connect(name: str) -> psycopg.Connection[psycopg.rows.TupleRow]:
     """Connect as the role of this service; raises psycopg.OperationalError."""
     return psycopg.connect(
         os.environ["DATABASE_URL"],
-        password=os.environ.get("DATABASE_PASSWORD") or None,
+        password=password("DATABASE_PASSWORD"),
         application_name=name,
         connect_timeout=2,
     )

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 
-from prometheus_client import CollectorRegistry, disable_created_metrics
+import prometheus_client
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
+# Older releases only listen to PROMETHEUS_DISABLE_CREATED_SERIES.
+getattr(prometheus_client, "disable_created_metrics", lambda: None)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def as_json(content: Mapping[str, object], *, status: int = 200) -> Page:
 
 
 def serve(log: logging.Logger, registry: CollectorRegistry, health: Callable[[], Page]) -> None:
-    """Answer on 127.0.0.1:$PORT from a thread of its own until the process ends."""
+    """Answer on $HOST:$PORT from a thread of its own until the process ends. The default host is this machine alone."""
 
     def metrics() -> Page:
         return Page(generate_latest(registry).decode(), content_type=CONTENT_TYPE_LATEST)
@@ -56,7 +58,7 @@ def serve(log: logging.Logger, registry: CollectorRegistry, health: Callable[[],
         def log_message(self, format: str, *args: object) -> None:
             """Keep quiet: a page is read every few seconds."""
 
-    server = _Server(("127.0.0.1", int(os.environ["PORT"])), Handler, log)
+    server = _Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])), Handler, log)
     threading.Thread(target=server.serve_forever, name="pages", daemon=True).start()
 
 
