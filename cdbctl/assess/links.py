@@ -100,7 +100,13 @@ def _nothing_arrives_from_a_dead_service(cause: Finding, effect: Finding, world:
 def _exporter_is_wrong(cause: Finding, effect: Finding, world: World) -> bool:
     if cause.rule not in CONTRADICTIONS or cause.status is not Status.FAIL:
         return False
-    if effect.rule == "prometheus.alerts" and cause.details.get("metric") in _texts(effect, "metrics"):
+    metric = str(cause.details.get("metric"))
+    if effect.rule == "prometheus.alerts" and metric in _texts(effect, "metrics"):
+        return True
+    # What it cannot ask it does not export: pg_up is wrong, and pg_stat_database_numbackends is not there.
+    family = metric.partition("_")[0] + "_"
+    missing = _texts(effect, "missing_series")
+    if effect.rule == "prometheus.rules" and missing and all(name.startswith(family) for name in missing):
         return True
     home = world.home(cause)
     own = effect.rule.startswith(("logs.", "metric.", "service.healthy", "prometheus."))

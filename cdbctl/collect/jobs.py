@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 SAMPLE_SECONDS = 0.75
 """Between two looks at a counter: long enough for a rate, short enough for breakfast."""
+FIND_SECONDS = 3.0
+"""For finding the container of a log: an engine that is slower than this with its list sends no log in time."""
 GITHUB = "github"
 """Key of the job that asks for CI and issues."""
 
@@ -282,7 +284,8 @@ class Sources:
             from cdbctl.collect.docker.naming import environment_of
 
             deadline = Deadline(timeout)
-            secrecy.learn(environment_of(engine.find(service.name, deadline, services)))
+            found = engine.find(service.name, Deadline(min(timeout, FIND_SECONDS)), services)
+            secrecy.learn(environment_of(found))
             left = _left(deadline)
             return read_container_log(
                 engine, service, services, window=window, timeout_seconds=left, conceal=secrecy.conceal

@@ -196,6 +196,14 @@ class TestAlerts:
         for labels in ({"job": "cdb_risk"}, {"instance": "cdb_risk:8000"}, {"container": "cdb_risk"}):
             assert only(ALERTS, alerts=(alert("A", **labels),)).details["service"] == "cdb_risk"
 
+    def test_a_rule_over_what_the_wrong_exporter_does_not_export_follows_from_the_contradiction(self) -> None:
+        check = make_check("prometheus.contradiction", "pg_up", probe="database", service="cdb_postgres_exporter")
+        rules = (dead("A", "pg_locks_count", ""), dead("B", "signals_totl", ""))
+        hurt = with_prometheus(healthy((check, RULES)), metrics=(answer("pg_up", value=0.0),), rules=rules)
+        by_key = {item.key: item for item in assess(hurt)}
+        assert by_key["dead pg_locks_count"].details["cause"] == "possible: the exporter itself is wrong"
+        assert by_key["dead signals_totl"].caused_by is None
+
     def test_an_alert_on_a_metric_that_lies_follows_from_the_contradiction(self) -> None:
         check = make_check("prometheus.contradiction", "pg_up", probe="database", service="cdb_postgres_exporter")
         lying = with_prometheus(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cdbctl.demo.docker.containers import MIB, Container
 from cdbctl.demo.places import Places
 
-HEALTH_INTERVAL_SECONDS = 5
+HEALTH_INTERVAL_SECONDS = 10
 HEALTH_TIMEOUT_SECONDS = 3
 HEALTH_RETRIES = 3
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
