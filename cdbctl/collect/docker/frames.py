@@ -65,6 +65,38 @@ class _Line:
         return self.stamp + self.text.rstrip(b"\n") + b"\n"
 
 
+class OpenLines:
+    """Lines that have begun and not ended, one for each stream: the other one may speak in between."""
+
+    def __init__(self, *, pieces_share_stamps: bool = False) -> None:
+        self._pieces_share_stamps = pieces_share_stamps
+        self._open: dict[object, _Line] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def add(self, stream: object, stamp: bytes, text: bytes, lines: list[bytes]) -> None:
+        """Go on with the line of a stream; what ends goes to ``lines``."""
+        line = self._open.pop(stream, None)
+        if line is not None and self._pieces_share_stamps and line.stamp != stamp:
+            lines.append(line.ended())
+            line = None
+        for part in _parts(text):
+            line = line or _Line(stamp)
+            line.add(part)
+            if part.endswith(b"\n"):
+                lines.append(line.ended())
+                line = None
+        if line is not None:
+            self._open[stream] = line
+
+    def finish(self) -> bytes:
+        """The lines whose end never came."""
+        lines = [line.ended() for line in self._open.values()]
+        self._open.clear()
+        return b"".join(lines)
+
+
 @dataclass(slots=True)
 class _Coming:
     """An entry that is too long to wait for: its beginning was taken already."""
@@ -81,11 +113,10 @@ class Frames:
     """
 
     def __init__(self, *, pieces_share_stamps: bool = False) -> None:
-        self._pieces_share_stamps = pieces_share_stamps
         self.complaints: list[bytes] = []
         self._rest = b""
         self._coming: _Coming | None = None
-        self._open: dict[int, _Line] = {}
+        self._open = OpenLines(pieces_share_stamps=pieces_share_stamps)
 
     @property
     def cut(self) -> bool:
@@ -115,12 +146,10 @@ class Frames:
         self._rest = data[position:]
         if len(self._rest) >= 8:
             self._look_ahead(lines)
-        return _each_stamped(lines)
+        return each_stamped(lines)
 
     def finish(self) -> bytes:
-        lines = [line.ended() for line in self._open.values()]
-        self._open.clear()
-        return b"".join(lines)
+        return self._open.finish()
 
     def _take(self, kind: int, payload: bytes, lines: list[bytes]) -> bytes:
         """Take an entry, or its beginning, that is not simply one whole line; returns its stamp."""
@@ -133,23 +162,8 @@ class Frames:
         if not payload:
             return b""
         stamp, begin = read_stamp(payload)
-        self._text(kind, stamp, payload[begin:], lines)
+        self._open.add(kind, stamp, payload[begin:], lines)
         return stamp
-
-    def _text(self, kind: int, stamp: bytes, text: bytes, lines: list[bytes]) -> None:
-        # Each stream has its own unfinished line: the other one may speak in between.
-        line = self._open.pop(kind, None)
-        if line is not None and self._pieces_share_stamps and line.stamp != stamp:
-            lines.append(line.ended())
-            line = None
-        for part in _parts(text):
-            line = line or _Line(stamp)
-            line.add(part)
-            if part.endswith(b"\n"):
-                lines.append(line.ended())
-                line = None
-        if line is not None:
-            self._open[kind] = line
 
     def _look_ahead(self, lines: list[bytes]) -> None:
         kind, length = _HEADER.unpack_from(self._rest)
@@ -169,7 +183,7 @@ class Frames:
         if not coming.left:
             self._coming = None
         if coming.kind != _ENGINE:
-            self._text(coming.kind, coming.stamp, piece, lines)
+            self._open.add(coming.kind, coming.stamp, piece, lines)
         return len(piece)
 
 
@@ -255,7 +269,7 @@ def _parts(text: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def _each_stamped(lines: list[bytes]) -> bytes:
+def each_stamped(lines: list[bytes]) -> bytes:
     """The lines as one text. An entry of several lines, which no engine is known to send, has its stamp on each."""
     text = b"".join(lines)
     if text.count(b"\n") == len(lines):

@@ -13,6 +13,7 @@ from cdbctl.collect.attempt import NoAnswer
 from cdbctl.collect.docker.engine import Engine, Stream
 from cdbctl.collect.docker.failures import Refused
 from cdbctl.collect.docker.frames import Entries, Frames, NotTheProtocolError, TerminalLines
+from cdbctl.collect.docker.log_files import JsonEntries, JsonFiles
 from cdbctl.collect.logs.scanner import Scanner
 from cdbctl.collect.wire import Deadline
 from cdbctl.model.snapshot import Window
@@ -114,8 +115,7 @@ class LogReader:
         ``wanted`` decides by the time of the oldest entry whether the rest is read at all; ``to_the_end`` says that
         nothing better can be done when time runs out. Raises NoAnswer when nothing came.
         """
-        look = Look(Scanner(self.window, self._zone, self._conceal, prefixed=True))
-        look.scanner.begin(inside=False)
+        look = self._begun()
         query = {"stdout": "1", "stderr": "1", "timestamps": "1"}
         if tail is not None:
             query["tail"] = str(tail)
@@ -142,6 +142,35 @@ class LogReader:
         self._complain(entries, look)
         return look
 
+    def look_into(self, files: JsonFiles) -> Look:
+        """Read the engine's own files; ``out_of_time`` when they hold more than can be read."""
+        look = self._begun()
+        entries = JsonEntries()
+        for data in files.blocks():
+            self._take(entries.take(data), look)
+            if self._too_late(look):
+                return look
+        self._take(entries.finish(), look)
+        if entries.damaged:
+            look.gaps.append(f"{entries.damaged} entries of the log file are damaged")
+        return look
+
+    def _begun(self) -> Look:
+        look = Look(Scanner(self.window, self._zone, self._conceal, prefixed=True))
+        look.scanner.begin(inside=False)
+        return look
+
+    def _take(self, lines: bytes, look: Look) -> None:
+        if lines:
+            look.oldest = look.oldest or time_of(lines)
+            look.take(lines)
+
+    def _too_late(self, look: Look) -> bool:
+        """Whether this reading has to give way to another one, which is noted."""
+        if time.monotonic() > self._decide_at and not look.will_end(self.window, self._end):
+            look.out_of_time = True
+        return look.out_of_time
+
     def _entries(self) -> Entries:
         if self.container.terminal:
             return TerminalLines()
@@ -163,20 +192,16 @@ class LogReader:
         while data := stream.read(_BLOCK_BYTES):
             if lines := entries.take(data):
                 if look.oldest is None:
-                    look.oldest = time_of(lines)
-                    look.unwanted = wanted is not None and not wanted(look.oldest)
+                    look.unwanted = wanted is not None and not wanted(time_of(lines))
                     if look.unwanted:
+                        look.oldest = time_of(lines)
                         return
-                look.take(lines)
-            late = not to_the_end and time.monotonic() > self._decide_at
-            if late and not look.will_end(self.window, self._end):
-                look.out_of_time = True
+                self._take(lines, look)
+            if not to_the_end and self._too_late(look):
                 return
             if len(data) < _BLOCK_BYTES // 8:
                 time.sleep(_GATHER_SECONDS)
-        if lines := entries.finish():
-            look.oldest = look.oldest or time_of(lines)
-            look.take(lines)
+        self._take(entries.finish(), look)
         if entries.cut:
             look.gaps.append("the answer of the engine ends inside an entry")
 

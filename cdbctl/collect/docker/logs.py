@@ -1,8 +1,9 @@
 """The log of one container inside the window, read from where the window begins.
 
-The engine's own time stamps decide what lies inside and prove it. An engine looks for ``since`` from the beginning of
-its file, seconds for a long log, but finds the newest lines at once: so growing tails are asked for, and the first
-entry of each tells whether it reaches back far enough.
+The engine's own time stamps decide what lies inside and prove it. Where its files can be read they are, because that
+costs the engine nothing. Elsewhere it is asked: it looks for ``since`` from the beginning of its file, seconds for a
+long log, but finds the newest lines at once. So growing tails are asked for, and the first entry of each tells whether
+it reaches back far enough.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 
 from cdbctl.collect.attempt import NoAnswer, Seen
 from cdbctl.collect.docker.engine import Engine
+from cdbctl.collect.docker.log_files import DRIVER, open_files
 from cdbctl.collect.docker.log_look import Container, LogReader, Look
 from cdbctl.collect.logs.text import log_text
 from cdbctl.collect.wire import Deadline
@@ -38,14 +40,17 @@ def read_container_log(
     window: Window,
     timeout_seconds: float,
     conceal: Callable[[str], str] = str,
+    may_open_files: bool = True,
 ) -> Seen[LogFacts]:
     """Read what a container wrote in the window: every line counted, warnings and errors grouped.
 
     NoAnswer when there is nothing to read; when only a part could be read, ``window.complete`` is False and
-    ``window.note`` says why. ``conceal`` takes secrets out of a text before it is masked.
+    ``window.note`` says why. ``conceal`` takes secrets out of a text before it is masked. Without ``may_open_files``
+    everything comes through the engine.
     """
     end = time.monotonic() + timeout_seconds * _SHARE_FOR_READING
-    container = Container.of(service.name, engine.find(service.name, Deadline(timeout_seconds), services))
+    inspected = engine.find(service.name, Deadline(timeout_seconds), services)
+    container = Container.of(service.name, inspected)
     reader = LogReader(
         engine,
         container,
@@ -54,7 +59,9 @@ def read_container_log(
         seconds=max(0.001, end - time.monotonic()),
         conceal=conceal,
     )
-    look, reaches_back = _covering(reader)
+    has_files = may_open_files and engine.local and container.driver == DRIVER
+    with open_files(inspected if has_files else {}, window) as files:
+        look, reaches_back = _covering(reader) if files is None else (reader.look_into(files), files.reaches_back)
     begins = _why_it_begins(container, look.oldest, window)
     if look.out_of_time:
         look, reaches_back, begins = _newest(reader, look), False, ""
@@ -63,6 +70,7 @@ def read_container_log(
     facts = look.scanner.finish(complete=not look.gaps, reaches_back=reaches_back, notes=look.gaps, begins=begins)
     source = (
         f"docker logs {service.name}: container {container.id[:12]}, logging driver {container.driver}",
+        "read through the engine" if files is None else f"read from {inspected['LogPath']}",
         "times are those of the engine",
     )
     return Seen(facts, log_text(source, facts, look.scanner.last_lines()))
