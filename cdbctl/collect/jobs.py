@@ -5,7 +5,9 @@ A collector is imported when its job runs: no job waits for the libraries of oth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +42,8 @@ T = TypeVar("T")
 
 SAMPLE_SECONDS = 0.75
 """Between two looks at a counter: long enough for a rate, short enough for breakfast."""
+LOG_READERS = 4
+"""Logs of containers that are read at once: more of them would only keep short answers of others waiting."""
 FIND_SECONDS = 3.0
 """For finding the container of a log: an engine that is slower than this with its list sends no log in time."""
 GITHUB = "github"
@@ -62,6 +66,7 @@ class Sources:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engine = _engine(settings)
+        self._log_readers = threading.Semaphore(LOG_READERS)
 
     def all(self, needs: Needs, window: Window, secrecy: Secrecy, soak: Window | None = None) -> Iterator[Job[Any]]:
         """Every source of one run."""
@@ -286,12 +291,25 @@ class Sources:
             deadline = Deadline(timeout)
             found = engine.find(service.name, Deadline(min(timeout, FIND_SECONDS)), services)
             secrecy.learn(environment_of(found))
-            left = _left(deadline)
-            return read_container_log(
-                engine, service, services, window=window, timeout_seconds=left, conceal=secrecy.conceal
-            )
+            with self._turn(deadline):
+                left = _left(deadline)
+                return read_container_log(
+                    engine, service, services, window=window, timeout_seconds=left, conceal=secrecy.conceal
+                )
 
         return self._job(f"logs/{service.name}", f"docker logs {service.name}", read)
+
+    @contextmanager
+    def _turn(self, deadline: Deadline) -> Iterator[None]:
+        """Wait until few enough others read logs."""
+        if not self._log_readers.acquire(timeout=_left(deadline)):
+            raise NoAnswer(
+                f"the logs of other containers took all of {deadline}", remedy="give them more time: deadlines.logs"
+            )
+        try:
+            yield
+        finally:
+            self._log_readers.release()
 
     def _reached_database(self, dsn: str, deadline: Deadline) -> AbstractContextManager[Route]:
         from cdbctl.collect.docker.reach import reach_database
