@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FIRST_SECONDS = 3.0
+"""For the first answer: without a network the rest of the report does not wait any longer."""
+LOOK = "look at the network, its proxies, and github.api in cdbctl.yaml"
 LARGEST_ANSWER_BYTES = 8 * 2**20
 
 
@@ -47,6 +50,7 @@ class Transport:
         self._deadline = deadline
         self._worker: Thread | None = None
         self._abandoned = False
+        self._answered = False
 
     def close(self) -> None:
         """Let go of the connections; a thread that was left behind closes them itself."""
@@ -74,10 +78,14 @@ class Transport:
         self._worker = Thread(target=run, daemon=True)
         self._worker.start()
         try:
-            result = outcome.get(timeout=self._deadline.left())
+            left = self._deadline.left()
+            result = outcome.get(timeout=left if self._answered else min(left, FIRST_SECONDS))
         except (Empty, TimeoutError):
             self._abandoned = True
+            if not self._deadline.passed():
+                raise Stop(f"GitHub did not answer within {FIRST_SECONDS:g} s", remedy=LOOK) from None
             raise _too_late(self._deadline) from None
+        self._answered = True
         self._worker.join()
         if isinstance(result, NoAnswer):
             raise result
@@ -116,21 +124,20 @@ def _attempt(work: Callable[[], T], deadline: Deadline) -> T | NoAnswer:
     """The outcome of a transfer; a failure of the network is a Stop where the next question would fail as well."""
     import httpx
 
-    look = "look at the network, its proxies, and github.api in cdbctl.yaml"
     try:
         return work()
     except NoAnswer as problem:
         return problem
     except httpx.ConnectTimeout:
-        return Stop(f"GitHub does not accept connections within {deadline}", remedy=look)
+        return Stop(f"GitHub does not accept connections within {deadline}", remedy=LOOK)
     except (TimeoutError, httpx.TimeoutException):
         return _too_late(deadline)
     except httpx.ProxyError as error:
         return Stop(f"the proxy refuses: {_said(error)}", remedy="look at HTTPS_PROXY and at the proxy")
     except httpx.ConnectError as error:
-        return Stop(f"GitHub cannot be reached: {_said(error)}", remedy=look)
+        return Stop(f"GitHub cannot be reached: {_said(error)}", remedy=LOOK)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-        return NoAnswer(f"the conversation with GitHub broke: {type(error).__name__}: {_said(error)}", remedy=look)
+        return NoAnswer(f"the conversation with GitHub broke: {type(error).__name__}: {_said(error)}", remedy=LOOK)
     except Exception as error:  # noqa: BLE001 - in a thread of its own it would vanish, and the reason with it
         return NoAnswer(f"cdbctl could not ask GitHub: {type(error).__name__}: {_said(error)}")
 

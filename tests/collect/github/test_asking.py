@@ -358,6 +358,17 @@ class TestTheDeadline:
         assert failure.reason == "GitHub did not answer within 0.6 s"
         assert "deadlines.github" in failure.remedy
 
+    def test_without_a_network_the_report_does_not_wait_for_all_of_it(
+        self, here: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(transport, "FIRST_SECONDS", 0.3)
+        here.set("", raw=stay_silent)
+        started = time.monotonic()
+        failure = refusal(here, tmp_path, seconds=5)
+        assert time.monotonic() - started < 1.5
+        assert failure.reason == "GitHub did not answer within 0.3 s"
+        assert "network" in failure.remedy
+
     @pytest.mark.parametrize("raw", [drip, drip_headers, stay_silent])
     def test_what_was_read_in_time_is_kept_and_nothing_more_is_asked(
         self, here: Hub, tmp_path: Path, raw: Callable[[BaseHTTPRequestHandler], None]
