@@ -71,7 +71,7 @@ class Sources:
     def all(self, needs: Needs, window: Window, secrecy: Secrecy, soak: Window | None = None) -> Iterator[Job[Any]]:
         """Every source of one run."""
         services = self._settings.services
-        yield self._runtime(window)
+        yield self._runtime(window, secrecy)
         yield from (self._metrics(service, service.metrics_url) for service in services if service.metrics_url)
         found = (self.database(), self._answers(needs), self._redis(needs, window), self._prometheus(needs, window))
         yield from (job for job in found if job is not None)
@@ -117,11 +117,11 @@ class Sources:
 
         return self._job("migrations", f"migrations in {settings.paths.migrations}", read)
 
-    def _runtime(self, window: Window) -> Job[Any]:
+    def _runtime(self, window: Window, secrecy: Secrecy) -> Job[Any]:
         settings = self._settings
 
         def read(timeout: float) -> Seen[RuntimeFacts]:
-            runtime = self._runtime_itself(settings.runtime)
+            runtime = self._runtime_itself(settings.runtime, secrecy)
             return runtime.read(
                 settings.services, window=window, timeout_seconds=timeout, sample_seconds=SAMPLE_SECONDS
             )
@@ -130,7 +130,7 @@ class Sources:
         source = declared.url if isinstance(declared, SupervisordSource) else _engine_source(self._engine)
         return self._job("runtime", source, read, looks_twice=True)
 
-    def _runtime_itself(self, declared: SupervisordSource | DockerSource) -> Runtime:
+    def _runtime_itself(self, declared: SupervisordSource | DockerSource, secrecy: Secrecy) -> Runtime:
         if isinstance(declared, SupervisordSource):
             from cdbctl.collect.supervisord import Supervisord
 
@@ -138,7 +138,7 @@ class Sources:
         from cdbctl.collect.docker.runtime import DockerRuntime
 
         assert self._engine is not None  # noqa: S101 - a DockerSource always has one
-        return DockerRuntime(self._engine, declared.projects)
+        return DockerRuntime(self._engine, declared.projects, secrecy.learn)
 
     def _answers(self, needs: Needs) -> Job[Any] | None:
         source = self._settings.database

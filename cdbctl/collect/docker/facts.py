@@ -136,8 +136,10 @@ class Container:
         told = mapping(self._state.get("Health") or self._state.get("Healthcheck"))
         status = text(told.get("Status")).lower()
         known = {health.value: health for health in Health}
-        if not self.probe or status not in known or known[status] is Health.NONE:
+        if not self.probe:
             return HealthFacts(Health.NONE, ProbeDepth.NONE, "no healthcheck is declared")
+        if status not in known or known[status] is Health.NONE:
+            return HealthFacts(Health.NONE, probe_depth(self.probe), "the engine does not tell what its probe says")
         streak = whole(told.get("FailingStreak"))
         return HealthFacts(known[status], probe_depth(self.probe), _probe_words(items(told.get("Log"))), streak)
 

@@ -26,7 +26,7 @@ _LONGEST_ENTRY_BYTES = 1024 * 1024
 """An engine writes at most 16 KiB of text into one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JsonFiles:
     """The open files of one container, from where the window begins."""
 
@@ -34,6 +34,8 @@ class JsonFiles:
     """Oldest first."""
     reaches_back: bool
     """Whether they hold something older than the window."""
+    cut_short: bool = False
+    """Whether one became shorter while it was read."""
 
     def blocks(self) -> Iterator[bytes]:
         """Their bytes, oldest first; each as long as it was when it was opened."""
@@ -48,6 +50,7 @@ class JsonFiles:
                     piece = piece[piece.find(b"\n") + 1 or len(piece) :]
                     skipping = not piece
                 yield piece
+            self.cut_short |= left > 0
 
 
 @contextmanager

@@ -60,6 +60,8 @@ class Look:
     """Of the first entry that came; None when none did."""
     newest: datetime | None = None
     lines: int = 0
+    bytes: int = 0
+    """Of these lines with the time in front of each."""
     unwanted: bool = False
     """Whether it was given up at its first entry."""
     out_of_time: bool = False
@@ -69,6 +71,7 @@ class Look:
     def take(self, lines: bytes) -> None:
         """Read on."""
         self.lines += lines.count(b"\n")
+        self.bytes += len(lines)
         self.newest = time_of(lines[lines.rfind(b"\n", 0, -1) + 1 :])
         self.scanner.feed(lines)
 
@@ -151,6 +154,8 @@ class LogReader:
             if self._too_late(look):
                 return look
         self._take(entries.finish(), look)
+        if files.cut_short:
+            look.gaps.append("a file of the log became shorter while it was read")
         if entries.damaged:
             look.gaps.append(f"{entries.damaged} entries of the log file are damaged")
         return look

@@ -9,6 +9,7 @@ it reaches back far enough.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ _SHARE_FOR_READING = 0.85
 _FIRST_TAIL, _SECOND_TAIL = 2000, 8000
 _GROWTH, _MOST_TAILS = 2, 4
 _MORE_THAN_ESTIMATED = 1.25
+_SIZE = re.compile(r"(\d{1,9})([bkmg]?)b?")
+_MOST_ESCAPED = 6
+"""A byte of text takes at most so many in the file of an engine, the frame of its entry included."""
 _NEWEST_SHARE = 0.5
 """Of the lines that could be read in the time that is left, so that it suffices."""
 
@@ -67,7 +71,8 @@ def read_container_log(
         look, reaches_back, begins = _newest(reader, look), False, ""
         if look.out_of_time or not look.scanner.reaches_back:
             look.gaps.append(_too_much(look, timeout_seconds))
-    facts = look.scanner.finish(complete=not look.gaps, reaches_back=reaches_back, notes=look.gaps, begins=begins)
+    proven = not look.gaps and (reaches_back or not _may_have_lost(container, look, window))
+    facts = look.scanner.finish(complete=proven, reaches_back=reaches_back, notes=look.gaps, begins=begins)
     source = (
         f"docker logs {service.name}: container {container.id[:12]}, logging driver {container.driver}",
         "read through the engine" if files is None else f"read from {inspected['LogPath']}",
@@ -121,6 +126,24 @@ def _too_much(look: Look, timeout_seconds: float) -> str:
     return f"{limit}: only the newest lines were read{since}{cut}"
 
 
+def _may_have_lost(container: Container, look: Look, window: Window) -> bool:
+    """Whether entries of the window may have been removed to keep the log within its limits.
+
+    A driver removes something only when all of its files but the newest are full.
+    """
+    if look.oldest is None or container.created_at is None or container.created_at >= window.since:
+        return False
+    if container.driver == DRIVER and "max-size" not in container.options:
+        return False
+    defaults = {"local": ("20m", "5"), DRIVER: ("", "1")}.get(container.driver, ("", "1"))
+    size = _SIZE.fullmatch(container.options.get("max-size", defaults[0]).lower())
+    files = container.options.get("max-file", defaults[1])
+    if size is None or not files.isdecimal():
+        return True
+    full = int(size[1]) * 1000 ** "bkmg".index(size[2] or "b") * (int(files) - 1)
+    return look.bytes * _MOST_ESCAPED >= full
+
+
 def _why_it_begins(container: Container, oldest: datetime | None, window: Window) -> str:
     """What is known about a log that holds nothing older than the window."""
     created_at = container.created_at
@@ -129,8 +152,8 @@ def _why_it_begins(container: Container, oldest: datetime | None, window: Window
     if created_at >= window.since:
         return f"the log begins with the container at {_shown(created_at)}"
     begins = f"the log begins at {_shown(oldest)}, the container is older"
-    if container.driver == "json-file" and "max-size" not in container.options:
-        return f"{begins}: it wrote nothing before"
+    if container.driver == DRIVER and "max-size" not in container.options:
+        return f"{begins}: nothing older is in its log, which has no limit"
     limits = ", ".join(f"{name}={container.options[name]}" for name in sorted(container.options))
     kept = f"{container.driver}, {limits}" if limits else container.driver
     return f"{begins}: what it wrote before is not kept any more ({kept}), if there was anything"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ from cdbctl.collect.docker.daemon import started_at
 from cdbctl.collect.docker.engine import Engine
 from cdbctl.collect.docker.facts import Container
 from cdbctl.collect.docker.failures import Refused
-from cdbctl.collect.docker.naming import PROJECT, Entry, containers_of, label, name_of
+from cdbctl.collect.docker.naming import PROJECT, Entry, containers_of, environment_of, label, name_of
 from cdbctl.collect.docker.parallel import answers
 from cdbctl.collect.docker.restarts import Events, counted_since, read_events, restarts_of
 from cdbctl.collect.docker.text import runtime_text
@@ -56,8 +56,15 @@ class DockerRuntime:
 
     kind = "docker"
 
-    def __init__(self, engine: Engine, projects: Sequence[ComposeProject]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        projects: Sequence[ComposeProject],
+        learn: Callable[[Mapping[str, str]], None] = lambda _: None,
+    ) -> None:
+        """``learn`` is told the environment of each container, so that its secrets are known."""
         self._engine = engine
+        self._learn = learn
         self._projects = frozenset(project.name for project in projects)
 
     @property
@@ -78,6 +85,8 @@ class DockerRuntime:
         version = self._version(soon)
         names = _names(declared, self._engine.containers(soon), self._projects)
         containers, notes = self._inspected(names, soon)
+        for one in containers.values():
+            self._learn(environment_of(one.inspect))
         running = {one.id: one.pid or 0 for one in containers.values() if one.exists}
         watch = UsageWatch(self._engine, running, sample_seconds=sample_seconds, deadline=deadline)
         images = self._images(containers.values(), soon)

@@ -13,7 +13,7 @@ from cdbctl.model.runtime import ContainerFacts, RuntimeFacts, ServiceFacts
 _MOST_RESTARTS = 20
 _MOST_ITEMS = 30
 _COMMAND_CHARACTERS = 300
-_PASSWORD_OPTION = re.compile(r"(?<!\S)(-a|-p|-u|--pass|--user)([ =]?)\S+")
+_PASSWORD_OPTION = re.compile(r"(?<!\S)(-[A-Za-z]*[apu]|--(?:pass|user)(?=[ =]))([ =]?)\S+")
 """Of redis-cli, mysqladmin, curl: what stands behind them is a secret, and has no form of one."""
 
 

@@ -98,7 +98,7 @@ def read_stats(stats: object) -> Answer:
     """Read one answer of ``/containers/ID/stats``; that of a container which does not run holds only zeros."""
     try:
         return _read_stats(stats)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return Answer(None, None, None)
 
 

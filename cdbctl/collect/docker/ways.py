@@ -113,7 +113,8 @@ def _reachable(bound_to: str, engine: Engine) -> str:
     except ValueError:
         return ""
     if address.is_unspecified:
-        return engine.host
+        # Over IPv4 another server of this machine may listen on the same port.
+        return "::1" if engine.local and address.version == 6 else engine.host
     return bound_to if engine.local or not address.is_loopback else ""
 
 

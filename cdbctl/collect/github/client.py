@@ -102,6 +102,8 @@ class Api:
         return Listing(tuple(items), complete=rest is None, problem=rest)
 
     def _ask(self, url: str) -> Answer:
+        if _origin(url) != self._origin:
+            raise NoAnswer("GitHub points to a next page at another address, which was not followed")
         for _ in range(MAX_REDIRECTS + 1):
             stored = self._cache.find(url)
             response = self._request(url, stored)
@@ -121,21 +123,23 @@ class Api:
         if response.status == 304 and stored is not None:
             self.tally.not_modified += 1
             self._cache.keep(url, stored)
-            return Answer(_parsed(stored.body), self._same_server(stored.next_page))
+            return Answer(_parsed(stored.body), stored.next_page)
         if response.status != 200:
-            refusal = failure(response.status, response.headers, _message(response.body), datetime.now(UTC))
+            refusal = failure(
+                response.status,
+                response.headers,
+                _message(response.body.replace(self._token.encode(), b"[the token]")),
+                datetime.now(UTC),
+            )
             if isinstance(refusal, Stop):
                 self._stopped = refusal
             raise refusal
         body = response.body.decode("utf-8", "replace").replace(self._token, "[the token]")
-        answer = Answer(_parsed(body), self._same_server(_next_page(response.headers.get("link", ""))))
+        answer = Answer(_parsed(body), _next_page(response.headers.get("link", "")))
         etag = response.headers.get("etag", "")
         if etag and etag.isascii() and etag.isprintable():
             self._cache.keep(url, Stored(etag, answer.next_page, body))
         return answer
-
-    def _same_server(self, url: str) -> str:
-        return url if url and _origin(url) == self._origin else ""
 
     def _request(self, url: str, stored: Stored | None) -> Response:
         """One request over the wire, its cost counted; raises NoAnswer."""
@@ -217,4 +221,4 @@ def _origin(url: str) -> tuple[str, str, int | None]:
         port = parts.port
     except ValueError:
         return "", "", None
-    return parts.scheme, parts.hostname or "", port
+    return parts.scheme, parts.hostname or "", port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -157,4 +157,6 @@ def _alert(item: Mapping[str, Any]) -> Alert:
 
 
 def _mappings(items: object) -> Iterator[Mapping[str, Any]]:
-    yield from (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+    if not isinstance(items, list):  # none is an empty list; anything else is no answer
+        raise TypeError("no list")
+    yield from (item for item in items if isinstance(item, dict))

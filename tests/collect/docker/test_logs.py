@@ -144,21 +144,30 @@ class TestTheWindow:
         assert facts.window.note == "the log begins with the container at 2026-02-09 08:00:30 UTC"
 
     @pytest.mark.parametrize(
-        ("options", "note"),
+        ("options", "complete", "note"),
         [
-            ({}, "the container is older: it wrote nothing before"),
+            ({}, True, "the container is older: nothing older is in its log, which has no limit"),
             (
                 {"max-size": "10m", "max-file": "3"},
+                True,
                 "what it wrote before is not kept any more (json-file, max-file=3, max-size=10m)",
             ),
+            (
+                {"max-size": "100k", "max-file": "3"},
+                False,
+                "what it wrote before is not kept any more (json-file, max-file=3, max-size=100k)",
+            ),
+            ({"max-size": "10m"}, False, "what it wrote before is not kept any more (json-file, max-size=10m)"),
         ],
     )
-    def test_of_an_older_container_whose_log_begins_inside_says_why(self, options: dict[str, str], note: str) -> None:
+    def test_of_an_older_container_whose_log_begins_inside_is_proven_unless_it_may_have_lost_something(
+        self, options: dict[str, str], complete: bool, note: str
+    ) -> None:
         server = LogServer(entries(SINCE + 60 * SECOND, 2500), options=options)
         facts = read(server).value
         assert server.questions == ["tail=2000", "all"]
         assert facts.window.lines == 2500
-        assert (facts.window.complete, facts.window.reaches_back) == (True, False)
+        assert (facts.window.complete, facts.window.reaches_back) == (complete, False)
         assert facts.window.note.startswith("the log begins at 2026-02-09 08:01:00 UTC")
         assert note in facts.window.note
 

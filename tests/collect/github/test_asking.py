@@ -130,8 +130,9 @@ class TestPages:
         with hub() as other:
             link = {"Link": f'<{other.address}/steal>; rel="next"'}
             here.set(f"/commits/{HEAD}/check-runs", {"check_runs": [check_run("build")]}, headers=link)
-            facts(here, tmp_path)
+            gaps = missing(facts(here, tmp_path))
             assert other.asked == []
+        assert "another address, which was not followed" in gaps[Part.CHECK_RUNS]
 
 
 class TestRedirects:
