@@ -60,7 +60,7 @@ class Look:
     """Of the first entry that came; None when none did."""
     newest: datetime | None = None
     lines: int = 0
-    bytes: int = 0
+    size_bytes: int = 0
     """Of these lines with the time in front of each."""
     unwanted: bool = False
     """Whether it was given up at its first entry."""
@@ -71,7 +71,7 @@ class Look:
     def take(self, lines: bytes) -> None:
         """Read on."""
         self.lines += lines.count(b"\n")
-        self.bytes += len(lines)
+        self.size_bytes += len(lines)
         self.newest = time_of(lines[lines.rfind(b"\n", 0, -1) + 1 :])
         self.scanner.feed(lines)
 

@@ -30,6 +30,7 @@ _FIRST_TAIL, _SECOND_TAIL = 2000, 8000
 _GROWTH, _MOST_TAILS = 2, 4
 _MORE_THAN_ESTIMATED = 1.25
 _SIZE = re.compile(r"(\d{1,9})([bkmg]?)b?")
+_UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 _MOST_ESCAPED = 6
 """A byte of text takes at most so many in the file of an engine, the frame of its entry included."""
 _NEWEST_SHARE = 0.5
@@ -140,8 +141,8 @@ def _may_have_lost(container: Container, look: Look, window: Window) -> bool:
     files = container.options.get("max-file", defaults[1])
     if size is None or not files.isdecimal():
         return True
-    full = int(size[1]) * 1000 ** "bkmg".index(size[2] or "b") * (int(files) - 1)
-    return look.bytes * _MOST_ESCAPED >= full
+    full = int(size[1]) * _UNITS[size[2]] * (int(files) - 1)
+    return look.size_bytes * _MOST_ESCAPED >= full
 
 
 def _why_it_begins(container: Container, oldest: datetime | None, window: Window) -> str:
