@@ -91,14 +91,17 @@ class Case:
 
     def silent(self, reading: Unavailable, **details: object) -> Finding:
         """A source that this check depends on did not answer."""
-        return self.unknown(
+        remedy = self.remedy()
+        found = self.unknown(
             f"{self.subject}: {reading.source} did not answer",
             f"no answer from {reading.source}: {reading.reason}",
             reading,
-            remedy=reading.remedy or f"Make {reading.source} answer, then run the check-up again",
             quotes=quote(reading.evidence, reading.reason),
             details=details,
         )
+        summary = reading.remedy or f"Make {reading.source} answer, then run the check-up again"
+        commands = (*remedy.commands, command(self.snapshot, "doctor"))
+        return replace(found, fix=replace(remedy, summary=summary, commands=commands))
 
     def absent(self, what: str) -> Finding:
         """The source that this check depends on is not declared, so nobody looked; the definitions are the evidence."""

@@ -15,6 +15,7 @@ from cdbctl.model.snapshot import EarlierRun, EarlierService
 
 TOGETHER = timedelta(seconds=30)
 """Services that restart within this time of each other were restarted by something outside of them."""
+WHO_STARTS_MANY = "the machine, the engine, or a restart of the whole project"
 JITTER = timedelta(seconds=5)
 """The start of a process is computed from the time of the boot, and that from the clock."""
 _TOKEN = re.compile(r"\[REDACTED:[^\]]*\]")
@@ -93,8 +94,12 @@ class _World:
         """Names the earlier run."""
         return f"since the run of {clock(self.earlier.taken_at)}"
 
-    def outside(self, at: datetime | None) -> What | None:
-        """What outside of a service started it at that time."""
+    def outside(self, at: datetime | None, *, counted: bool) -> What | None:
+        """What outside of a service started it at that time.
+
+        An engine that starts anew sets the counts of its containers to 0. So one that was ``counted`` up was started
+        by its policy, however many others were, unless the engine or the machine is seen to have started.
+        """
         if at is None:
             return None
         boot, daemon = self.later.host_booted_at, self.later.runtime_started_at
@@ -102,7 +107,7 @@ class _World:
             return What.HOST
         if daemon and self.earlier.taken_at < daemon <= at and self._most_started_after(daemon):
             return What.DAEMON
-        return What.DAEMON if company(at, self.starts, len(self.here)) else None
+        return What.DAEMON if not counted and company(at, self.starts, len(self.here)) else None
 
     def _most_started_after(self, at: datetime) -> bool:
         """The machine that this ran on may not be the one that the containers run on."""
@@ -116,7 +121,8 @@ def _change(then: EarlierService, now: EarlierService, world: _World) -> Change 
         return _deployed(then, now, world)
     restarted = _started_again(then, now, world.earlier, world.later)
     crashes = _counted(then, now, restarted)
-    outside = world.outside(now.started_at) if restarted else None
+    counted = now.is_container and _is_up(then, now)
+    outside = world.outside(now.started_at, counted=counted) if restarted else None
     if outside and _is_up(then, now):
         crashes -= 1  # the last of them came from outside
     if crashes > 0 or (restarted and not outside and out_of_memory(now, since=world.earlier.taken_at)):
@@ -174,7 +180,7 @@ def _ended(then: EarlierService, now: EarlierService, world: _World) -> Change |
 
 def _from_outside(what: What, now: EarlierService, world: _World) -> str:
     machine = "after the machine had booted" if what is What.HOST else "together with other services"
-    return f"started again at {clock(now.started_at)} {machine} {world.since}: the machine or the runtime"
+    return f"started again at {clock(now.started_at)} {machine} {world.since}: {WHO_STARTS_MANY}"
 
 
 def _same(then: EarlierService, now: EarlierService) -> bool:

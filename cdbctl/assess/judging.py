@@ -80,11 +80,15 @@ def _next_step(
 
 
 def _bring_back(database: Unavailable, findings: Sequence[Finding], snapshot: Snapshot) -> NextStep:
-    """A migration cannot be applied to a database that does not answer: whatever speaks for that comes first."""
+    """A migration cannot be applied to a database that does not answer: whatever speaks for that comes first.
+
+    Our own question without an answer does not prove that it is down: only a FAIL does.
+    """
     by_fingerprint = {finding.fingerprint: finding for finding in findings}
     silent = next((finding for finding in findings if finding.rule == "database.reachable"), None)
     root = by_fingerprint.get(silent.caused_by or "", silent) if silent else None
-    if root is None or root.fix is None:
-        return NextStep(f"Bring PostgreSQL back first: {database.reason}", command(snapshot, "daily-check"))
+    if root is None or root.fix is None or root.status is not Status.FAIL:
+        words = f"cdbctl got no answer from {database.source}: see why ({database.reason})"
+        return NextStep(f"{words}; {database.remedy}" if database.remedy else words, command(snapshot, "doctor"))
     words = f"Bring PostgreSQL back first ({root.title}). {root.fix.summary}"
     return NextStep(words, root.fix.commands[0] if root.fix.commands else command(snapshot, "daily-check"))

@@ -179,6 +179,13 @@ def _engine_did_not_answer(cause: Finding, effect: Finding, world: World) -> boo
     return world.engine_is_silent and not world.behind_the_engine.isdisjoint(effect.evidence)
 
 
+def _restarted_together(cause: Finding, effect: Finding, world: World) -> bool:
+    """Each of them was started from outside, and counted no restart of its own."""
+    both = (cause, effect)
+    alike = all(item.rule == "service.restarts" and item.status is Status.WARN for item in both)
+    return alike and all(item.details.get("together") and not item.details.get("count") for item in both)
+
+
 LINKS: tuple[tuple[str, Link], ...] = (
     ("proven: the same missing relation", _same_missing_relation),
     ("proven: the same source did not answer", _same_source_did_not_answer),
@@ -187,7 +194,8 @@ LINKS: tuple[tuple[str, Link], ...] = (
     ("proven: the same role may not read", _same_role_lacks_the_right),
     ("proven: the same errors, counted", _signature_names_the_errors),
     ("proven: the same errors, counted again", _errors_are_counted_twice),
-    ("proven: the target is down", _target_is_down),
+    ("possible: the target is down", _target_is_down),
+    ("proven: restarted together", _restarted_together),
     ("possible: the service itself is down", _service_is_down),
     ("possible: the server that this needs is down", _server_is_down),
     ("possible: the server that this needs answers nobody", _server_answers_nobody),

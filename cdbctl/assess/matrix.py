@@ -8,7 +8,7 @@ from typing import TypeAlias
 from cdbctl.assess.ordering import weight, worst_first
 from cdbctl.assess.units import plural
 from cdbctl.assess.waivers import is_accepted
-from cdbctl.assess.world import REACHABLE, WATCHER, service_param
+from cdbctl.assess.world import REACHABLE, SEEN_BY_PROMETHEUS, WATCHER, service_param
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.reading import Observed
 from cdbctl.model.report import MatrixRow
@@ -40,7 +40,7 @@ def matrix(findings: Sequence[Finding], snapshot: Snapshot) -> tuple[MatrixRow, 
     """One row for each declared service, then for what they all live on."""
     by_fingerprint = {finding.fingerprint: finding for finding in findings}
     rows = []
-    for name, belongs in _components(snapshot):
+    for name, belongs in _components(snapshot, findings):
         about = [finding for finding in findings if belongs(finding)]
         if about:
             rows.append(_row(name, about, by_fingerprint))
@@ -49,7 +49,7 @@ def matrix(findings: Sequence[Finding], snapshot: Snapshot) -> tuple[MatrixRow, 
     return tuple(rows)
 
 
-def _components(snapshot: Snapshot) -> Iterator[tuple[str, Belongs]]:
+def _components(snapshot: Snapshot, findings: Sequence[Finding]) -> Iterator[tuple[str, Belongs]]:
     servers = {service_param(check): check.rule for check in snapshot.checks if check.rule in (*REACHABLE, WATCHER)}
     for service in snapshot.services:
         group = servers.get(service.name, "").partition(".")[0]
@@ -71,7 +71,10 @@ def _components(snapshot: Snapshot) -> Iterator[tuple[str, Belongs]]:
         shown_above = any(rule.startswith(f"{group}.") and snapshot.service(own) for own, rule in servers.items())
         looked_at = not _all_built_in(snapshot) or any(check.rule.startswith(f"{group}.") for check in snapshot.checks)
         if declared.get(name, snapshot) is not None and not shown_above and looked_at:
-            yield name, _in_group(group)
+            belongs = _in_group(group)
+            of_group = [finding for finding in findings if finding.rule.startswith(f"{group}.")]
+            if not of_group or any(map(belongs, of_group)):
+                yield name, belongs
 
 
 def _all_built_in(snapshot: Snapshot) -> bool:
@@ -82,11 +85,21 @@ def _all_built_in(snapshot: Snapshot) -> bool:
 def _about_service(service: Service, group: str) -> Belongs:
     """What is said about a service; for one that runs a server, everything that is said about the server, too."""
     of_group = _in_group(group)
-    return lambda finding: finding.subject.partition("/")[0] == service.name or (bool(group) and of_group(finding))
+
+    def belongs(finding: Finding) -> bool:
+        own = service.name in (finding.subject.partition("/")[0], _seen_service(finding))
+        return own or (bool(group) and of_group(finding))
+
+    return belongs
 
 
 def _in_group(group: str) -> Belongs:
-    return lambda finding: finding.rule.partition(".")[0] == group
+    """What the rules of a group say of their own server; what it saw of a service stands with that service."""
+    return lambda finding: finding.rule.partition(".")[0] == group and _seen_service(finding) is None
+
+
+def _seen_service(finding: Finding) -> object:
+    return finding.details.get("service") if finding.rule in SEEN_BY_PROMETHEUS else None
 
 
 def _row(name: str, about: Sequence[Finding], by_fingerprint: Mapping[str, Finding]) -> MatrixRow:

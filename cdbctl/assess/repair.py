@@ -31,9 +31,11 @@ def missing_relation_fix(
             verify=verify,
         )
     if not isinstance(migrations, Observed):
-        why = migrations.reason if migrations else "no folder of migrations is declared"
-        summary = f"Find out whether a migration file creates {relation}: the folder could not be read ({why})"
-        return Fix(summary, commands=(status,), verify=verify)
+        why = f"the folder could not be read ({migrations.reason})" if migrations else "no folder of them is declared"
+        first = migrations.remedy if migrations else "declare paths.migrations in cdbctl.yaml"
+        first = first or "make the folder of migrations readable"
+        summary = f"{first[0].upper()}{first[1:]}: whether a migration file creates {relation} is not known, {why}"
+        return Fix(summary, commands=(command(snapshot, "daily-check"),), verify=verify)
     if isinstance(database, Observed):
         found = creators(relation, effects(migrations.value, database.value.relations))
     else:
@@ -97,7 +99,7 @@ def _verify(
             f"The error with fingerprint {finding.fingerprint} stays away for {duration(seconds)}{usual} while "
             f"{service} goes on writing its log."
         )
-    question = f"SELECT count(*), max(created_at) FROM {relation};"  # noqa: S608 - a sentence for a person
-    steps.append(f"Rows arrive: {question}")
+    question = f"SELECT count(*) FROM {relation};"  # noqa: S608 - a sentence for a person
+    steps.append(f"Rows arrive, so this grows: {question}")
     steps.append(f"The same check answers OK: {command(snapshot, 'daily-check')}")
     return tuple(steps)

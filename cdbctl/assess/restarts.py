@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cdbctl.assess.case import AnyReading
-from cdbctl.assess.changes import TOGETHER, Change, changes, company
+from cdbctl.assess.changes import TOGETHER, WHO_STARTS_MANY, Change, changes, company
 from cdbctl.assess.units import clock, duration, plural, rate
 from cdbctl.model.reading import Observed
 from cdbctl.model.runtime import Restart, RuntimeFacts, ServiceFacts, ServiceState
@@ -50,18 +50,35 @@ class History:
 def restarts_in_window(facts: ServiceFacts, runtime: RuntimeFacts) -> tuple[tuple[Restart, ...], tuple[Restart, ...]]:
     """The restarts of a service: its own ones, and those that at least half of all services shared."""
     others = [other.recent_restarts for other in runtime.services if other.name != facts.name]
-    return apart(facts.recent_restarts, others, len(runtime.services))
+    counted = by_policy(EarlierService.of(facts), facts.recent_restarts, runtime.started_at)
+    return apart(facts.recent_restarts, others, len(runtime.services), counted=counted)
+
+
+def by_policy(
+    service: EarlierService, restarts: Sequence[Restart], engine_started_at: datetime | None
+) -> tuple[Restart, ...]:
+    """The restarts that a container's own policy made: an engine that starts anew begins to count at 0."""
+    count = (service.restarts or 0) if service.is_container else 0
+    last = restarts[-count:] if count else ()
+    return tuple(restart for restart in last if engine_started_at is None or restart.at > engine_started_at)
 
 
 def apart(
-    restarts: Sequence[Restart], others: Sequence[Sequence[Restart]], services: int
+    restarts: Sequence[Restart],
+    others: Sequence[Sequence[Restart]],
+    services: int,
+    *,
+    counted: Sequence[Restart],
 ) -> tuple[tuple[Restart, ...], tuple[Restart, ...]]:
-    """Split the restarts of one of so many services: its own ones, and those that at least half of them shared."""
+    """Split the restarts of one of so many services: its own ones, and those that at least half of them shared.
+
+    Those that its policy ``counted`` are its own, whoever else ended at that time.
+    """
     enough = max(3, (services + 1) // 2)
 
     def is_shared(restart: Restart) -> bool:
         together = sum(any(abs(theirs.at - restart.at) <= TOGETHER for theirs in other) for other in others)
-        return together + 1 >= enough
+        return together + 1 >= enough and restart not in counted
 
     shared = tuple(restart for restart in restarts if is_shared(restart))
     return tuple(restart for restart in restarts if restart not in shared), shared
@@ -69,10 +86,18 @@ def apart(
 
 def started_together(facts: ServiceFacts, runtime: RuntimeFacts, window: Window) -> bool:
     """Whether it was started again in the window together with at least half of all services: from outside."""
+    if is_counted(EarlierService.of(facts), runtime.started_at, since=window.since):
+        return False
     starts = list(_starts_again(runtime.services, window))
     here = [service for service in runtime.services if service.state is not ServiceState.MISSING]
     at = next(_starts_again((facts,), window), None)
     return at is not None and company(at, starts, len(here))
+
+
+def is_counted(service: EarlierService, engine_started_at: datetime | None, *, since: datetime) -> bool:
+    """Whether its policy started a container last, and no engine that started itself since then."""
+    anew = engine_started_at is not None and engine_started_at > since
+    return service.is_container and bool(service.restarts) and not anew
 
 
 def _starts_again(services: Sequence[ServiceFacts], window: Window) -> Iterator[datetime]:
@@ -170,21 +195,42 @@ def _one_look(
         return f"created at {clock(created_at)}, never started"
     if facts.state not in (ServiceState.RUNNING, ServiceState.PAUSED):
         end = f" with {facts.exit_status}" if facts.exit_status else ""
-        return f"ended at {clock(finished_at)}{end} and was not started again: no restart, and it does not run"
+        tries = f"after {plural(count, 'restart')} by its policy" if count else "no restart"
+        return f"ended at {clock(finished_at)}{end} and was not started again: {tries}, and it does not run"
+    runs = facts.state is ServiceState.RUNNING
+    stands = f"running since {clock(started)}" if runs else f"{facts.state.value}, started at {clock(started)}"
     seen = story.compared_with
     unchanged = seen is not None and story.change is None
     since_run = f", no restart since the run of {clock(seen)}" if unchanged else ""
     if started < window.since:
         before = f", after {plural(count, 'restart')} before that" if count else ""
-        return f"running since {clock(started)}, before the window began{before}{since_run}"
+        return f"{stands}, before the window began{before}{since_run}"
     if finished_at is None and not count:
-        return f"created at {clock(created_at)}, running since {clock(started)}, never restarted since{since_run}"
+        return f"created at {clock(created_at)}, {stands}, never restarted since{since_run}"
     if unchanged:
-        return f"running since {clock(started)}{since_run}"
-    return (
-        f"started again at {clock(started)} after its end at {clock(finished_at)}, not by its restart policy; "
-        "nothing is proven about the time before"
-    )
+        return f"{stands}{since_run}"
+    policy = "by its restart policy" if count else "not by its restart policy"
+    again = f"started again at {clock(started)} after its end at {clock(finished_at)}, {policy}"
+    before = _of_the_time_before(facts.restarts_counted_since, started, max(window.since, created_at))
+    return f"{'' if runs else f'{facts.state.value}, '}{again}; {before}"
+
+
+def proves_nothing(facts: ServiceFacts, story: History, window: Window) -> bool:
+    """Whether it was started by a hand in the window, which sets the count to 0, and nobody saw what was before."""
+    if facts.container is None or facts.state not in (ServiceState.RUNNING, ServiceState.PAUSED):
+        return False
+    ended, started, known = facts.container.finished_at, facts.started_at, facts.restarts_counted_since
+    if facts.restarts or story.compared_with or ended is None or started is None or started < window.since:
+        return False
+    return known is None or known > max(window.since, facts.container.created_at)
+
+
+def _of_the_time_before(known: datetime | None, started: datetime, begin: datetime) -> str:
+    if known is None or known >= started:
+        return "nothing is proven about the time before"
+    if known > begin:
+        return f"nothing is proven about the time before {clock(known)}"
+    return f"the engine remembers no unplanned end since {clock(begin)}"
 
 
 def _after(words: str, story: History) -> str:
@@ -199,7 +245,5 @@ def told(stretch: Stretch, own: Sequence[Restart], shared: Sequence[Restart], st
     if own:
         words += f", the last at {clock(own[-1].at)}: {own[-1].exit_status}"
     if shared:
-        words += (
-            f"; {len(shared)} more together with other services at {clock(shared[-1].at)}: the machine or the runtime"
-        )
+        words += f"; {len(shared)} more together with other services at {clock(shared[-1].at)}: {WHO_STARTS_MANY}"
     return _after(words, story)

@@ -146,6 +146,11 @@ class PrometheusFacts:
         """The answer about one metric, or None when nobody asked."""
         return next((answer for answer in self.metrics if answer.name == name), None)
 
+    def watched_since(self, since: datetime) -> datetime:
+        """From when on it has samples, at or after that time."""
+        begun_before = self.blind_since is not None and self.blind_since > since
+        return since if self.started_at is None or begun_before else max(since, self.started_at)
+
     def gap(self, what: str) -> str | None:
         """Why a part could not be read, or None when it was."""
         return next((item.reason for item in self.not_read if item.what == what), None)

@@ -56,8 +56,9 @@ class Soak:
     """Of the stretch: what the windows of these runs cover."""
     clean_since: datetime
     """From when on nothing stands against a PASS: the soak counts from here."""
-    passes_at: datetime
-    """When it can pass at the earliest, if nothing happens until then and somebody looks often enough."""
+    passes_at: datetime | None
+    """When it can pass at the earliest, if nothing happens until then and somebody looks often enough; None when no
+    time alone leads there."""
     failures: tuple[Failure, ...]
     doubts: tuple[Doubt, ...]
     """In order of time."""

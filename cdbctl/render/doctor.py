@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdbctl.errors import ExitStatus
+from cdbctl.model.ci import CiFacts, IssueFacts
+from cdbctl.model.database import DatabaseFacts
+from cdbctl.model.prometheus import PrometheusFacts
 from cdbctl.model.reading import Observed, Reading, Unavailable
 from cdbctl.model.snapshot import Snapshot
 from cdbctl.render.text import one_line
+from cdbctl.render.words import count
 
 SCHEMA = "cdbctl/doctor/1"
 
@@ -26,6 +30,11 @@ class Patient:
         """Whether it answered."""
         return isinstance(self.reading, Observed)
 
+    @property
+    def not_read(self) -> tuple[str, ...]:
+        """The parts of an answer that are missing, each with its reason."""
+        return tuple(_parts(self.reading.value)) if isinstance(self.reading, Observed) else ()
+
 
 def patients(snapshot: Snapshot) -> tuple[Patient, ...]:
     """Every declared source in the order of the report."""
@@ -38,7 +47,7 @@ def status(snapshot: Snapshot) -> ExitStatus:
 
 
 def doctor_table(snapshot: Snapshot) -> str:
-    """One line for each source; below one that did not answer: why, and what to do."""
+    """One line for each source; below it why it did not answer, or which part of its answer is missing."""
     found = patients(snapshot)
     names = max(len(one.name) for one in found)
     lines: list[str] = []
@@ -50,9 +59,12 @@ def doctor_table(snapshot: Snapshot) -> str:
             lines.append(f"{'':9}why:  {one_line(one.reading.reason)}")
             if one.reading.remedy:
                 lines.append(f"{'':9}next: {one_line(one.reading.remedy)}")
+        lines += [f"{'':9}gap:  {one_line(part)}" for part in one.not_read]
     lines += [f"[-]      {one_line(item.source)}: {one_line(item.reason)}" for item in snapshot.not_configured]
     reached = sum(one.reached for one in found)
-    return "\n".join([*lines, "", f"{reached} of {len(found)} declared sources answered", ""])
+    missing = sum(len(one.not_read) for one in found)
+    answered = f"{reached} of {len(found)} declared sources answered"
+    return "\n".join([*lines, "", f"{answered}; {count(missing, 'part')} not read" if missing else answered, ""])
 
 
 def doctor_document(snapshot: Snapshot) -> dict[str, Any]:
@@ -70,11 +82,25 @@ def doctor_document(snapshot: Snapshot) -> dict[str, Any]:
                 "took_ms": one.reading.took_ms,
                 "reason": one.reading.reason if isinstance(one.reading, Unavailable) else None,
                 "next": one.reading.remedy if isinstance(one.reading, Unavailable) else None,
+                "not_read": list(one.not_read),
             }
             for one in patients(snapshot)
         ],
         "not_configured": [{"source": item.source, "reason": item.reason} for item in snapshot.not_configured],
     }
+
+
+def _parts(facts: object) -> Iterator[str]:
+    match facts:
+        case DatabaseFacts():
+            yield from facts.not_read
+        case PrometheusFacts():
+            yield from (f"{item.what}: {item.reason}" for item in facts.not_read)
+        case CiFacts() | IssueFacts():
+            for item in facts.not_read:
+                yield f"{item.part}: {item.reason}{f'; next: {item.remedy}' if item.remedy else ''}"
+        case _:
+            pass
 
 
 def _patients(snapshot: Snapshot) -> Iterator[Patient]:
@@ -86,6 +112,7 @@ def _patients(snapshot: Snapshot) -> Iterator[Patient]:
         ("git repository", snapshot.repository),
         ("migrations", snapshot.migrations),
         ("GitHub", snapshot.ci),
+        ("GitHub issues", snapshot.issues),
         ("this machine", snapshot.host),
         ("stored runs", snapshot.previous),
     )

@@ -65,6 +65,13 @@ def top_findings(report: Report) -> list[Cause]:
     return [Cause(by_fingerprint[key], effects.get(key, ())) for key in report.top if key in by_fingerprint]
 
 
+def followers(effects: Sequence[Finding]) -> list[tuple[str, Sequence[Finding]]]:
+    """What is proven to follow and what only may, each under its own words; a group that is empty is left out."""
+    possible = [item for item in effects if str(item.details.get("cause", "")).startswith("possible")]
+    proven = [item for item in effects if item not in possible]
+    return [(words, group) for words, group in (("follows from it", proven), ("may follow from it", possible)) if group]
+
+
 def telling_quotes(cause: Cause) -> list[Quote]:
     """Words of a source that say more than the finding itself, if need be those of what follows from it."""
     for finding in (cause.finding, *cause.effects):

@@ -12,7 +12,16 @@ from cdbctl.model.reading import Observed
 from cdbctl.model.report import Report
 from cdbctl.model.soak import Soak, SoakVerdict
 from cdbctl.render.gaps import gaps
-from cdbctl.render.rows import Cause, counted, coverage_sentence, shown_line, tally, telling_quotes, top_findings
+from cdbctl.render.rows import (
+    Cause,
+    counted,
+    coverage_sentence,
+    followers,
+    shown_line,
+    tally,
+    telling_quotes,
+    top_findings,
+)
 from cdbctl.render.sections.soak import soak_sentence
 from cdbctl.render.service_rows import health_sentence, service_rows
 from cdbctl.render.text import ascii_only, one_line, shortened
@@ -118,10 +127,10 @@ def _finding(cause: Cause) -> Iterator[Line]:
     for quote in telling_quotes(cause)[:1]:
         source = "" if quote.evidence in finding.evidence else f" ({quote.evidence})"
         yield Line(words=f"> {shown_line(quote.text)}{source}", style="dim")
-    if cause.effects:
-        titles = [effect.title for effect in cause.effects[:NAMED]]
-        more = f" and {len(cause.effects) - NAMED} more" if len(cause.effects) > NAMED else ""
-        yield Line(words=f"follows from it: {shortened('; '.join(titles), 240)}{more}")
+    for words, effects in followers(cause.effects):
+        titles = [effect.title for effect in effects[:NAMED]]
+        more = f" and {len(effects) - NAMED} more" if len(effects) > NAMED else ""
+        yield Line(words=f"{words}: {shortened('; '.join(titles), 240)}{more}")
 
 
 def _soak(found: Soak) -> Iterator[Line]:

@@ -139,6 +139,23 @@ def test_a_redis_that_does_not_tell_its_run_is_compared_with_nothing() -> None:
     assert "since its start" in finding.title
 
 
+def test_a_policy_that_evicts_is_a_warning_also_where_no_stream_was_looked_at() -> None:
+    finding = judged(eviction(eviction_policy="allkeys-lru", streams=()))
+    assert finding.status is Status.WARN
+    assert "0 streams looked at" in finding.actual
+    assert judged(eviction(eviction_policy="allkeys-lru")).status is Status.FAIL
+    assert judged(eviction(streams=())).status is Status.OK
+
+
+def test_a_redis_without_any_limit_is_a_warning_unless_the_check_sets_one() -> None:
+    free = make_check("redis.memory", "Redis")
+    finding = judged(with_redis(healthy((free,)), max_memory_bytes=0))
+    assert (finding.status, finding.title) == (Status.WARN, "Redis has no memory limit")
+    for limit, status in ((2_000_000, Status.OK), (1_000_000, Status.FAIL)):
+        bound = make_check("redis.memory", "Redis", max_bytes=limit)
+        assert judged(with_redis(healthy((bound,)), max_memory_bytes=0)).status is status
+
+
 def connections(**facts: Any) -> Finding:
     return judged(with_redis(healthy((make_check("redis.connections", "Redis"),)), **facts))
 
@@ -183,7 +200,6 @@ def groups(*found: ConsumerGroup, version: str = "7.0.15", **params: Any) -> Fin
 def test_a_reader_that_keeps_up_is_well() -> None:
     finding = groups(ConsumerGroup("db_writer", 1, 2))
     assert (finding.status, finding.actual) == (Status.OK, "db_writer: 2 entries to come, 1 unacknowledged")
-    assert groups().actual == "no group reads it"
 
 
 def test_a_reader_with_too_much_before_it_or_in_its_hands_is_a_finding() -> None:
@@ -199,15 +215,25 @@ def test_a_lag_that_the_server_does_not_tell_is_unknown(version: str, why: str) 
     assert why in finding.actual
 
 
+def test_each_group_that_is_behind_or_missing_is_a_finding_of_its_own() -> None:
+    check = make_check("redis.groups", "stream.orders", groups=["gone", "lost"])
+    late = (ConsumerGroup("v", 0, 2000), ConsumerGroup("w", 0, 2000), ConsumerGroup("x", 0, None))
+    found = assess(with_stream(healthy((check,)), replace(stream("stream.orders", 0.5), groups=late)))
+    assert [item.key for item in found] == ["missing/gone", "missing/lost", "behind/v", "behind/w", "no-answer"]
+    assert found[2].title == "v does not keep up with stream.orders"
+    assert "how far x is behind" in found[4].title
+
+
 def test_a_group_that_has_to_be_there_is_missed_also_without_its_stream() -> None:
     assert groups(groups=["w"]).title == "stream.orders has no group w"
     check = make_check("redis.groups", "stream.ghost", groups=["w"])
     assert judged(healthy((check,))).title == "stream.ghost has no group w"
 
 
-def test_a_stream_that_does_not_exist_has_no_readers_that_could_be_behind() -> None:
+def test_nobody_keeps_up_with_a_stream_that_nobody_reads_or_that_does_not_exist() -> None:
+    assert (groups().status, groups().actual) == (Status.UNKNOWN, "no group reads it")
     finding = judged(healthy((make_check("redis.groups", "stream.ghost"),)))
-    assert (finding.status, finding.actual.partition(",")[0]) == (Status.OK, "the stream does not exist")
+    assert (finding.status, finding.actual) == (Status.UNKNOWN, "the stream does not exist")
 
 
 def persistence(facts: dict[str, Any], **params: Any) -> Finding:

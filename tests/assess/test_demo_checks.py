@@ -81,7 +81,7 @@ class TestMissingTable:
         verify = "\n".join(finding.fix.verify)
         assert "Restart cdb_risk, and no other service." in verify
         assert finding.fingerprint in verify
-        assert "SELECT count(*), max(created_at) FROM risk_events;" in verify
+        assert "SELECT count(*) FROM risk_events;" in verify
         assert "cdbctl daily-check --root .demo" in verify
 
     def test_rates_and_times_are_computed(self) -> None:
@@ -102,6 +102,17 @@ class TestMissingTable:
         assert fix.migration is None
         assert fix.summary == "Write a migration that creates risk_events: no file in governance/migrations does"
         assert "CREATE TABLE" not in str(fix)
+
+    def test_a_folder_that_cannot_be_read_is_what_is_corrected_first(self) -> None:
+        hurt = snapshots.with_missing_table(healthy())
+        assert hurt.migrations is not None
+        remedy = "correct paths.migrations in cdbctl.yaml"
+        folder = snapshots.unavailable(hurt.migrations, "the folder does not exist", remedy)
+        fix = top(replace(hurt, migrations=folder)).fix
+        assert fix is not None
+        assert fix.summary.startswith("Correct paths.migrations in cdbctl.yaml: ")
+        assert "the folder does not exist" in fix.summary
+        assert not any("migrate" in line for line in fix.commands)
 
     def test_a_silent_execution_service_is_an_effect_and_not_a_cause(self) -> None:
         judged = report(snapshots.with_missing_table(healthy()))

@@ -94,10 +94,12 @@ class TestContradiction:
         assert snapshot.database is not None
         return replace(snapshot, database=snapshots.unavailable(snapshot.database, "refused the connection"))
 
-    def test_the_reverse_is_a_contradiction_too(self) -> None:
+    def test_a_question_without_an_answer_contradicts_nothing(self) -> None:
         finding = only(self.silent_database(), self.CHECK)
-        assert finding.status is Status.FAIL
+        assert (finding.status, finding.details["needs"]) == (Status.UNKNOWN, "database")
         assert "refused the connection" in finding.actual
+        assert finding.fix is not None
+        assert finding.fix.commands[-1] == "cdbctl doctor --root .demo"
 
     def test_both_saying_down_is_no_contradiction_and_no_pass(self) -> None:
         snapshot = with_metric(self.silent_database(), "cdb_postgres_exporter", "pg_up", 0.0)

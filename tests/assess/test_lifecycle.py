@@ -159,4 +159,4 @@ class TestRestartsAgainstTheEarlierRun:
             snapshot = snapshots.with_service(snapshot, name, recent_restarts=end, restarts=3)
         statuses = {finding.status for finding in assess(snapshot) if finding.check == "services.restarts"}
         assert statuses == {Status.WARN}
-        assert "the machine or the runtime" in self.answer(snapshot)
+        assert "the machine, the engine, or a restart of the whole project" in self.answer(snapshot)

@@ -50,7 +50,7 @@ def test_clients_that_are_refused_point_to_the_database_also_when_the_runtime_is
     judged = report(hurt)
     down = next(item for item in judged.findings if item.rule == "database.reachable")
     assert (down.status, down.caused_by) == (Status.FAIL, None)
-    assert down.title == "PostgreSQL answers nobody: 2 clients are refused"
+    assert down.title == "PostgreSQL gave no answer, and 2 clients are refused"
     assert [quote.text for quote in down.quotes] == [REFUSED, LINE, LINE]
     clients = [item for item in judged.findings if item.rule == "logs.signature"]
     assert [item.caused_by for item in clients] == [down.fingerprint] * 2
@@ -66,13 +66,28 @@ def test_without_a_second_witness_nobody_knows() -> None:
 
 @pytest.mark.parametrize(
     ("subject", "minutes"),
-    [("127.0.0.1:6379", 0.1), ("127.0.0.1:5432", 30), ("10.0.0.9:5432", 0.1)],
+    [("127.0.0.1:6379", 0.1), ("127.0.0.1:5432", 1), ("10.0.0.9:5432", 0.1)],
     ids=["another port", "long ago", "another machine"],
 )
 def test_who_was_refused_elsewhere_or_long_ago_is_no_witness(subject: str, minutes: float) -> None:
     hurt = refused(without_postgresql(healthy()), "cdb_db_writer", subject=subject, minutes=minutes)
     down = next(item for item in report(hurt).findings if item.rule == "database.reachable")
     assert down.status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("subject", "status"), [("127.0.0.1:5432", Status.UNKNOWN), ("cdb_postgres:5432", Status.FAIL)]
+)
+@pytest.mark.parametrize("engine_answers", [True, False])
+def test_the_loopback_address_of_a_container_is_the_container_itself(
+    subject: str, status: Status, engine_answers: bool
+) -> None:
+    hurt = without_postgresql(healthy())
+    engine = snapshots.edit(hurt.runtime, lambda facts: replace(facts, kind="docker"))
+    silent = replace(snapshots.unavailable(hurt.runtime, "no such socket"), source="docker engine unix:///x.sock")
+    hurt = replace(hurt, runtime=engine if engine_answers else silent)
+    findings = assess(refused(hurt, "cdb_db_writer", subject=subject))
+    assert next(item for item in findings if item.rule == "database.reachable").status is status
 
 
 def test_redis_is_judged_alike() -> None:
@@ -114,7 +129,14 @@ def test_without_a_check_of_the_database_its_reason_is_the_next_step() -> None:
     hurt = without_postgresql(snapshots.with_missing_table(healthy()))
     checks = tuple(check for check in hurt.checks if check.rule != "database.reachable")
     judged = report(replace(hurt, checks=checks))
-    assert judged.next_step.text == f"Bring PostgreSQL back first: {REFUSED}"
+    source = "postgresql://127.0.0.1:5432/cdb"
+    assert judged.next_step.text == f"cdbctl got no answer from {source}: see why ({REFUSED}); start it again"
+
+
+def test_a_database_that_only_gave_us_no_answer_is_not_brought_back() -> None:
+    judged = report(without_postgresql(snapshots.with_missing_table(healthy())))
+    assert judged.next_step.text.startswith("cdbctl got no answer from postgresql://127.0.0.1:5432/cdb: see why")
+    assert judged.next_step.command == "cdbctl doctor --root .demo"
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,13 @@ class TestAlerts:
     def test_what_fires_always_does_not_count(self) -> None:
         assert only(ALERTS).status is Status.OK
 
+    def test_silence_without_an_alert_rule_is_unknown_and_rules_that_were_not_read_are_not_counted(self) -> None:
+        without = only(ALERTS, alerts=(), rules=())
+        assert (without.status, without.title) == (Status.UNKNOWN, "no alert rule is loaded")
+        unread = only(ALERTS, alerts=(), rules=(), not_read=(NotRead("rules", "answers 500"),))
+        assert unread.status is Status.OK
+        assert unread.actual == "no alert fires or is pending; how many rules are loaded is not known"
+
     def test_it_counts_when_the_check_says_so(self) -> None:
         check = make_check("prometheus.alerts", "Prometheus", ignore=[], severities={})
         assert only(check).status is Status.FAIL
@@ -195,6 +202,19 @@ class TestAlerts:
     def test_an_alert_about_a_service_belongs_to_it(self) -> None:
         for labels in ({"job": "cdb_risk"}, {"instance": "cdb_risk:8000"}, {"container": "cdb_risk"}):
             assert only(ALERTS, alerts=(alert("A", **labels),)).details["service"] == "cdb_risk"
+
+    def test_an_alert_about_a_service_stands_in_its_row_of_the_matrix(self) -> None:
+        for checks in ((SERVER, ALERTS), (ALERTS,)):
+            hurt = with_prometheus(healthy(checks), alerts=(alert("A", job="cdb_risk"),))
+            rows = {row.component: row.status for row in judge(hurt, assess(hurt)).matrix}
+            assert rows["risk manager"] is Status.FAIL
+            assert rows.get("Prometheus") is (Status.OK if SERVER in checks else None)
+
+    def test_a_target_that_is_down_is_only_a_possible_cause(self) -> None:
+        sick = tuple(target(name, *(("down", "refused") if name == "cdb_ws" else ())) for name in PIPELINE)
+        hurt = with_prometheus(healthy((TARGETS, ALERTS)), targets=sick, alerts=(alert("TargetDown", job="cdb_ws"),))
+        (effect,) = (item for item in assess(hurt) if item.rule == "prometheus.alerts")
+        assert effect.details["cause"] == "possible: the target is down"
 
     def test_a_rule_over_what_the_wrong_exporter_does_not_export_follows_from_the_contradiction(self) -> None:
         check = make_check("prometheus.contradiction", "pg_up", probe="database", service="cdb_postgres_exporter")
@@ -347,6 +367,18 @@ class TestMetric:
         facts = {"increase": increase, "increase_at_most": at_most}
         assert self.about(MetricState.VALUE, {"min_increase": 10}, **facts).status is status
 
+    def test_an_exact_increase_has_no_note_and_tells_what_was_watched(self) -> None:
+        note = {"note": "the increase is at least this"}
+        exact = self.about(MetricState.VALUE, {"min_increase": 10}, **note)
+        assert exact.actual.endswith("an increase of 40 over the window")
+        least = self.about(MetricState.VALUE, {"min_increase": 10}, increase_at_most=50.0, **note)
+        assert least.actual.endswith("over the window (the increase is at least this)")
+        check = make_check("prometheus.metric", "x_total")
+        late = {"metrics": (answer("x_total"),), "started_at": NOW - timedelta(seconds=90)}
+        assert only(check, **late).actual.endswith("in the 90 s that Prometheus watched")
+        kept = only(check, **late, blind_since=NOW - timedelta(minutes=10))
+        assert kept.actual.endswith("over the window")
+
     def test_a_metric_that_the_run_did_not_ask_for_is_unknown(self) -> None:
         assert only(make_check("prometheus.metric", "other"), metrics=()).status is Status.UNKNOWN
 
@@ -372,7 +404,7 @@ class TestContradiction:
             (1.0, 1, True, Status.OK),
             (0.0, 1, True, Status.FAIL),
             (1.0, 2, True, Status.FAIL),
-            (1.0, 1, False, Status.FAIL),
+            (1.0, 1, False, Status.UNKNOWN),
             (0.0, 1, False, Status.UNKNOWN),
         ],
     )

@@ -76,11 +76,34 @@ ONE_LOOK = (
     ),
     Look(
         "started by hand in the window",
-        {"started_at": ago(minutes=5), "finished_at": ago(minutes=6)},
-        OK,
+        {"started_at": ago(minutes=5), "finished_at": ago(minutes=6), "restarts_counted_since": ago(minutes=5)},
+        UNKNOWN,
         "started again at 2026-02-09 08:55:00 UTC after its end at 2026-02-09 08:54:00 UTC, not by its restart policy; "
         "nothing is proven about the time before",
         "never restarted",
+    ),
+    Look(
+        "started by hand in the window, and the engine remembers a part of it",
+        {"started_at": ago(minutes=5), "finished_at": ago(minutes=6), "restarts_counted_since": ago(minutes=9)},
+        UNKNOWN,
+        "nothing is proven about the time before 2026-02-09 08:51:00 UTC",
+    ),
+    Look(
+        "started by hand in a window that the engine remembers",
+        {"started_at": ago(minutes=5), "finished_at": ago(minutes=6)},
+        OK,
+        "not by its restart policy; the engine remembers no unplanned end since 2026-02-09 08:00:00 UTC",
+    ),
+    Look(
+        "started by hand, and the engine remembers all since it was made",
+        {
+            "created_at": ago(minutes=20),
+            "started_at": ago(minutes=5),
+            "finished_at": ago(minutes=6),
+            "restarts_counted_since": ago(minutes=20),
+        },
+        OK,
+        "the engine remembers no unplanned end since 2026-02-09 08:40:00 UTC",
     ),
     Look(
         "restarted once, seen by the engine",
@@ -176,7 +199,26 @@ ONE_LOOK = (
         "running since",
     ),
     Look("never started", {**EXITED, "started_at": None}, OK, "created at 2026-02-06 09:00:00 UTC, never started"),
-    Look("frozen", {"state": ServiceState.PAUSED}, OK, "running since 2026-02-06 09:00:01 UTC, before the window"),
+    Look(
+        "gave up before the window",
+        {
+            **EXITED,
+            "exit_status": "exit status 1",
+            "started_at": ago(hours=3),
+            "finished_at": ago(hours=3),
+            "restarts": 3,
+        },
+        OK,
+        "was not started again: after 3 restarts by its policy, and it does not run",
+        "no restart",
+    ),
+    Look(
+        "frozen",
+        {"state": ServiceState.PAUSED},
+        OK,
+        "paused, started at 2026-02-06 09:00:01 UTC, before the window",
+        "running since",
+    ),
     Look(
         "an engine that does not count, started before the window",
         {"restarts": None, "restarts_counted_since": None},
@@ -199,6 +241,16 @@ def test_one_look_says_exactly_what_it_proves(look: Look) -> None:
     assert look.says in finding.actual
     assert look.never not in finding.actual
     assert "100 %" not in finding.actual
+
+
+@pytest.mark.parametrize(("kind", "says"), [("docker", "no container of cdb_risk"), ("supervisord", "no cdb_risk")])
+def test_what_is_not_there_is_said_to_be_missing_and_nothing_of_counts(kind: str, says: str) -> None:
+    gone = service(state=ServiceState.MISSING, started_at=None, restarts=None, restarts_counted_since=None)
+    snapshot = in_docker(replace(gone, container=None))
+    snapshot = replace(snapshot, runtime=snapshots.edit(snapshot.runtime, lambda value: replace(value, kind=kind)))
+    finding = answer(snapshot)
+    assert finding.status is UNKNOWN
+    assert finding.actual.endswith(f"knows {says}")
 
 
 def test_a_crash_loop_in_a_first_run_is_on_top_with_its_count_and_its_rate() -> None:
@@ -431,7 +483,7 @@ class TestManyAtOnce:
         finding = answer(after(run_of(at=ago(days=1)), snapshot), "cdb_ws")
         assert finding.status is WARN
         assert finding.title == "cdb_ws was restarted together with other services"
-        assert "the machine or the runtime" in finding.actual
+        assert "the machine, the engine, or a restart of the whole project" in finding.actual
 
     def test_fewer_than_half_are_hands(self) -> None:
         assert self.word(in_docker(*self.together(5))) is What.MANUAL
@@ -450,9 +502,31 @@ class TestManyAtOnce:
         }
         assert statuses == {WARN}
 
-    def test_all_killed_at_once_and_counted_by_the_policy_is_no_crash_of_their_own(self) -> None:
-        snapshot = in_docker(*self.together(11, restarts=1))
+    def test_a_mass_crash_that_the_policies_counted_is_no_doing_of_the_engine(self) -> None:
+        seen = in_docker(*self.together(11, restarts=1, recent_restarts=ends(ago(minutes=20))))
+        counted = in_docker(*self.together(11, restarts=1))
+        assert self.word(counted) is What.CRASH
+        for snapshot in (seen, after(run_of(at=ago(days=1)), seen), after(run_of(at=ago(days=1)), counted)):
+            finding = answer(snapshot, "cdb_ws")
+            assert (finding.title, finding.details["count"]) == ("cdb_ws was restarted", 1)
+            assert "together" not in finding.actual
+
+    def test_all_killed_by_an_engine_that_starts_anew_is_no_crash_of_their_own(self) -> None:
+        snapshot = in_docker(*self.together(11, restarts=1), started_at=ago(minutes=20, seconds=5))
         assert self.word(snapshot) is What.DAEMON
+
+    def test_the_first_speaks_for_all_that_were_restarted_together(self) -> None:
+        found = [item for item in assess(in_docker(*self.together(11))) if item.check == "services.restarts"]
+        (voice,) = (item for item in found if item.caused_by is None)
+        follow = [item for item in found if item is not voice]
+        assert {item.caused_by for item in follow} == {voice.fingerprint}
+        assert {item.details["cause"] for item in follow} == {"proven: restarted together"}
+
+    def test_who_crashed_by_itself_is_not_spoken_for(self) -> None:
+        started = {item.name: item for item in self.together(11)}
+        crashed = replace(started["cdb_risk"], restarts=1, recent_restarts=ends(ago(minutes=2)))
+        finding = answer(in_docker(*(started | {"cdb_risk": crashed}).values()))
+        assert (finding.status, finding.caused_by) == (WARN, None)
 
     def test_who_crashes_after_the_engine_came_back_still_crashes(self) -> None:
         started = {item.name: item for item in self.together(11)}

@@ -20,6 +20,7 @@ from cdbctl.model.report import Report
 from cdbctl.model.runtime import ServiceFacts, ServiceState
 from cdbctl.model.snapshot import EarlierFinding, EarlierRun, Snapshot, SoakHistory, UnusedRun, Window
 from cdbctl.model.soak import Soak, SoakVerdict
+from cdbctl.model.stack import Group
 from tests.assess import snapshots
 from tests.assess.cases import waiver
 from tests.assess.looks import BOOTED, NAME, ago, ends, in_docker, run_of, service
@@ -181,6 +182,15 @@ class TestVerdicts:
             "2 runs from 2026-02-09 00:00:00 to 01:00:00 UTC could not decide: redis did not answer"
         ]
 
+    def test_a_failed_run_whose_failure_is_accepted_by_now_leaves_open_what_it_could_not_decide(self) -> None:
+        silent = finding("redis did not answer", "UNKNOWN", fingerprint="b" * 12, check="redis.reachable")
+        runs = changed(hourly(), 3, verdict="FAIL", findings=(finding(), silent))
+        accepted = waiver(until=NOW.date(), check="logs.known-signatures")
+        found = judge_soak(replace(with_runs(in_docker(), runs), waivers=(accepted,)), (), Verdict.PASS)
+        assert found is not None
+        assert found.verdict is INCONCLUSIVE
+        assert found.doubts[0].text.endswith("could not decide: redis did not answer")
+
     def test_the_run_itself_is_the_last_one(self) -> None:
         assert soak(hourly(), verdict=Verdict.FAIL).verdict is FAIL
         assert soak(hourly(), verdict=Verdict.UNKNOWN).doubts[-1].text.startswith("this run at 2026-02-09 09:00:00 UTC")
@@ -263,6 +273,16 @@ class TestServices:
         assert "which is no crash" in found.doubts[0].text
         assert found.doubts[0].text.startswith("cdb_ws, cdb_candles, cdb_regime, cdb_allocation and 6 more: ")
 
+    @pytest.mark.parametrize("first", [False, True], ids=["after an earlier run", "in a first run"])
+    def test_a_mass_crash_is_no_doing_of_the_engine(self, first: bool) -> None:
+        crashed = {"restarts": 1, "started_at": ago(minutes=30), "finished_at": ago(minutes=30)}
+        seen = {**crashed, "recent_restarts": ends(ago(minutes=30))}
+        for facts in (crashed, seen):
+            all_ = [service(name, **facts) for name in TITLES]
+            found = soak([] if first else hourly(), *all_)
+            assert found.verdict is FAIL
+            assert "DAEMON" not in kinds(found)
+
     def test_a_service_that_stands_still_is_named(self) -> None:
         down = service(state=ServiceState.EXITED, pid=None, exit_status="exit status 0", finished_at=ago(minutes=20))
         assert kinds(soak(hourly(), down)) == ["ENDED"]
@@ -332,6 +352,7 @@ class TestRuns:
         found = judge_soak(replace(snapshot, services=watchers), (), Verdict.PASS)
         assert found is not None
         assert kinds(found) == ["UNKNOWN"]
+        assert found.passes_at is None
 
 
 class TestReport:
@@ -345,6 +366,21 @@ class TestReport:
         runs = changed(hourly(), 3, verdict="FAIL", findings=(finding(),))
         report = judged(with_runs(snapshots.healthy(), runs))
         assert f"table risk_events does not exist, seen by {runs[3].path}" in report.next_step.text
+        assert "Repair" not in report.next_step.text
+
+    def test_the_next_step_of_a_failed_soak_names_the_failure_that_was_seen_last(self) -> None:
+        long, short = finding(), finding("redis ran full", fingerprint="b" * 12)
+        runs = changed(hourly(), 3, verdict="FAIL", findings=(long,))
+        runs = changed(runs, 5, verdict="FAIL", findings=(short,))
+        runs = changed(runs, 9, verdict="FAIL", findings=(long,))
+        step = judged(with_runs(snapshots.healthy(), runs)).next_step.text
+        assert f"the last of its 2 failures was: table risk_events does not exist, seen by {runs[9].path}" in step
+
+    def test_without_a_service_under_test_no_time_is_promised(self) -> None:
+        snapshot = with_runs(snapshots.healthy(), hourly(hours=3))
+        watchers = tuple(replace(item, group=Group.OBSERVABILITY) for item in snapshot.services)
+        report = judged(replace(snapshot, services=watchers))
+        assert "no soak can pass" in report.next_step.text
 
     def test_the_soak_is_the_same_from_a_stored_snapshot(self) -> None:
         from cdbctl.model.codec import decode, encode

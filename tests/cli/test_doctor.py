@@ -14,6 +14,9 @@ import pytest
 from cdbctl.cli.app import main
 from cdbctl.errors import ExitStatus
 from cdbctl.load.schema import packaged_schema
+from cdbctl.model.ci import Part, Unread
+from cdbctl.render.doctor import doctor_document, doctor_table
+from tests.assess.snapshots import healthy, open_issues, with_ci, with_issues
 from tests.collect.servers import page, web_server
 
 CONFIG = """\
@@ -74,6 +77,18 @@ def test_the_table_says_the_same_to_a_person(root: Path, capsys: pytest.CaptureF
     assert "[SILENT] PostgreSQL" in table
     assert "why:  the secret env:CDBCTL_TEST_NO_SUCH_VARIABLE is not set" in table
     assert table.rstrip().splitlines()[-1].endswith("declared sources answered")
+
+
+def test_a_part_that_an_answer_lacks_stands_below_its_source() -> None:
+    gap = Unread(Part.WORKFLOWS, "403 Forbidden", "let the token read actions")
+    issues = Unread(Part.ISSUES, "410 Gone")
+    snapshot = with_ci(with_issues(healthy(()), open_issues(not_read=(issues,))), not_read=(gap,))
+    table = doctor_table(snapshot)
+    assert f"\n{'':9}gap:  workflows: 403 Forbidden; next: let the token read actions\n" in table
+    assert f"\n{'':9}gap:  issues: 410 Gone\n" in table
+    assert table.endswith("declared sources answered; 2 parts not read\n")
+    sources = {one["name"]: one for one in doctor_document(snapshot)["sources"]}
+    assert (sources["GitHub issues"]["reached"], sources["GitHub issues"]["not_read"]) == (True, ["issues: 410 Gone"])
 
 
 def test_it_needs_no_checks(root: Path) -> None:

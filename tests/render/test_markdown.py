@@ -54,6 +54,25 @@ def test_the_report_of_a_failing_day() -> None:
     assert markdown(fail_report()) == (GOLDEN / "fail_report.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("statuses", "says"),
+    [
+        ((), "could not run again"),
+        ((Status.UNKNOWN,), "could not run again"),
+        ((Status.FAIL,), "ran again and found something else"),
+        ((Status.FAIL, Status.UNKNOWN), "ran again, and a part of it has no answer"),
+    ],
+)
+def test_an_earlier_finding_that_is_open_says_what_its_check_says_now(statuses: tuple[Status, ...], says: str) -> None:
+    report = fail_report()
+    now = tuple(
+        replace(report.findings[0], check="redis.eviction", subject="redis", status=status, key=str(status))
+        for status in statuses
+    )
+    text = markdown(replace(report, findings=(*report.findings, *now)))
+    assert f": the check redis.eviction (redis) {says}\n" in text
+
+
 def test_the_report_of_a_good_day() -> None:
     assert markdown(pass_report()) == (GOLDEN / "pass_report.md").read_text(encoding="utf-8")
 
@@ -217,6 +236,16 @@ def test_what_follows_from_a_finding_is_listed_with_it_and_not_on_its_own() -> N
     text = markdown(fail_report())
     assert f"### 🔴 [FAIL] P1: {EFFECT.title}" not in text
     assert f"| {EFFECT.title} | 🔴 [FAIL] P1 |" in text
+
+
+def test_what_only_may_follow_from_a_finding_is_told_apart() -> None:
+    guess = replace(EFFECT, key="guess", title="no event at fills", details={"cause": "possible: it cannot write"})
+    proof = replace(EFFECT, details={"cause": "proven: the same errors, counted"})
+    text = markdown(replace(fail_report(), findings=(FINDINGS[0], proof, guess)))
+    assert f"   - Follows from it: {EFFECT.title}\n   - May follow from it: no event at fills\n" in text
+    assert text.index("| Follows from it |") < text.index(f"| {EFFECT.title} |") < text.index("| May follow from it |")
+    assert text.index("| May follow from it |") < text.index("| no event at fills |")
+    assert "ollows from it" not in markdown(replace(fail_report(), findings=(FINDINGS[0], guess)))
 
 
 def test_causes_that_point_in_a_circle_are_still_shown() -> None:

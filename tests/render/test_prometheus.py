@@ -74,6 +74,11 @@ def test_each_state_of_a_metric_has_its_row() -> None:
     assert "| nope_total | NEVER_SEEN | — | — | — | most like it: note_total |" in text
 
 
+def test_an_exact_increase_has_no_remark_and_names_the_time_that_was_watched() -> None:
+    text = section(metrics=(answer("x_total", note="at least this"),), started_at=NOW - timedelta(seconds=90))
+    assert "| x_total | VALUE | 5142 | 1 | 40 in 90 s | — |" in text
+
+
 def test_trouble_is_listed_with_its_reason() -> None:
     text = section(
         targets=(target("cdb_ws", "down", "connection refused"), target("cdb_risk")),
@@ -124,7 +129,7 @@ def test_text_from_outside_stays_text() -> None:
         targets=(target("cdb_ws", "down", EVIL),),
         alerts=(alert(EVIL, summary=EVIL, job=EVIL),),
         rules=(dead(EVIL, EVIL, EVIL),),
-        metrics=(answer(EVIL, note=EVIL),),
+        metrics=(answer(EVIL, increase_at_most=None, note=EVIL),),
         warnings=(EVIL,),
     )
     assert "\x1b" not in text

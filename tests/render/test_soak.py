@@ -92,6 +92,12 @@ def test_what_leaves_it_open_is_named() -> None:
     assert "no run covers 3 h" in shown
 
 
+def test_no_time_is_promised_where_time_alone_does_not_help() -> None:
+    never = report(SoakVerdict.INCONCLUSIVE, passes_at=None)
+    assert "it can pass" not in markdown(never)
+    assert problems(json.loads(report_json(never))) == []
+
+
 def test_of_many_doubts_the_first_are_told_and_the_rest_counted() -> None:
     text = markdown(report(SoakVerdict.INCONCLUSIVE, doubts=(GAP,) * 40))
     assert text.count("- **GAP**") == 12

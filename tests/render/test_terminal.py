@@ -77,6 +77,13 @@ def test_a_quote_that_repeats_the_finding_gives_way_to_one_that_says_more() -> N
     assert "> exit status 1" not in text
 
 
+def test_what_only_may_follow_is_not_told_as_a_fact() -> None:
+    guess = replace(FINDINGS[1], caused_by=FINDINGS[0].fingerprint, details={"cause": "possible: it cannot write"})
+    text = plain(replace(fail_report(), findings=(FINDINGS[0], guess), top=(FINDINGS[0].fingerprint,)))
+    assert f"          may follow from it: {guess.title}\n" in text
+    assert " follows from it" not in text
+
+
 def test_a_silent_runtime_is_not_zero_services() -> None:
     assert "services  not known: connection refused\n" in plain(silent_report())
 

@@ -37,20 +37,24 @@ def judge_initdb(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
 def _initdb(case: Case, reading: Observed[MigrationFolder]) -> Finding:
     files = reading.value.files
+    if not files:
+        reason = f"{reading.value.path} holds no migration file"
+        remedy = f"Correct paths.migrations in cdbctl.yaml, or remove the check {case.check.id}"
+        return case.unknown("there is no migration file to mount", reason, reading, remedy=remedy)
     mounts = [mount for service in case.snapshot.compose for mount in service.mounts if _is_initdb(mount)]
     mounted = [file.name for file in files if any(_covers(mount, file.path) for mount in mounts)]
     missing = [file.name for file in files if file.name not in mounted]
     places = ", ".join(f"{mount.file}:{mount.line}" for mount in mounts[:8])
     details = {"mounted": mounted, "missing": missing}
     if not missing:
-        words = f"{plural(len(files), 'migration file')}" + (f", all mounted ({places})" if files else "")
-        return case.ok(words, reading, details=details)
+        return case.ok(f"{plural(len(files), 'migration file')}, all mounted ({places})", reading, details=details)
     note = "what is there runs only while the volume is empty; a database that exists gets nothing from it"
     if not mounts:
         title = f"no compose file mounts anything into {INITDB}"
         actual = f"{plural(len(files), 'migration file')} in {reading.value.path}, none of them mounted; {note}"
         return case.finding(Status.WARN, title, actual, reading, key="nothing", details=details)
-    title = f"{len(missing)} of {plural(len(files), 'migration file')} are not mounted into {INITDB}"
+    verb = "is" if len(missing) == 1 else "are"
+    title = f"{len(missing)} of {plural(len(files), 'migration file')} {verb} not mounted into {INITDB}"
     actual = (
         f"not mounted: {listed(missing)}; mounted: {listed(mounted) if mounted else 'none of them'} ({places}); {note}"
     )

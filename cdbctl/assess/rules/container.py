@@ -86,22 +86,25 @@ def _log(case: Case, made: Made) -> Finding:
     if container is not None:
         driver, bounded = container.log_driver, container.log_is_bounded
         place = "its container"
-    elif declared is not None:
+    elif declared is not None and _declared_log(declared) != ("", False):
         driver, bounded = _declared_log(declared)
         place = f"{declared.file}:{declared.line}; it has no container"
     else:
+        # Where nothing is written either, the engine chooses the driver when it makes the container.
         return no_container(case, runtime)
     details = {"driver": driver, "bounded": bounded}
     if driver == "none":
         title = f"{case.subject} keeps no log"
         return case.finding(Status.WARN, title, f"log driver none ({place})", runtime, key="none", details=details)
     if bounded is None:
-        return case.ok(f"log driver {driver} ({place}): it keeps the log elsewhere, within its own limits", runtime)
+        return case.ok(
+            f"log driver {driver} ({place}): it keeps the log elsewhere, its limits were not looked at", runtime
+        )
     if bounded:
         return case.ok(f"log driver {driver} with a size limit ({place})", runtime, details=details)
     return case.finding(
         Status.WARN,
-        f"the log of {case.subject} grows without a limit",
+        f"the log of {case.subject} {'grows' if container else 'would grow'} without a limit",
         f"log driver {driver or 'of the engine (json-file unless its configuration says otherwise)'} "
         f"without max-size ({place})",
         runtime,

@@ -190,27 +190,23 @@ def judge_contradiction(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         elif isinstance(page, Unavailable):
             yield case.silent(page, state=MetricState.TARGET_DOWN.value)
         else:
-            yield _contradiction(case, page, metric, direct)
+            yield _contradiction(case, page, metric, direct, probe)
 
 
-def _contradiction(case: Case, page: Observed[MetricsPage], metric: str, direct: AnyReading) -> Finding:
+def _contradiction(case: Case, page: Observed[MetricsPage], metric: str, direct: AnyReading, probe: str) -> Finding:
     series = series_of(page.value, metric, {})
     if not series:
         return no_value(case, page, metric)
-    value = min(item.value for item in series)
-    says_up, is_up = value >= 1, isinstance(direct, Observed)
-    details = {"metric": metric, "value": value, "direct": is_up}
     if isinstance(direct, Unavailable):
-        if not says_up:
-            return case.silent(direct)
-        actual = f"{metric} is {plain(value)}, while {direct.source} gave cdbctl no answer: {direct.reason}"
-        title = f"{case.subject} exports {metric} {plain(value)}, but {direct.source} does not answer"
-    else:
-        answer = f"{direct.source} answered a direct question in {duration(direct.value.round_trip_ms / 1000)}"
-        if says_up:
-            return case.ok(f"{metric} is {plain(value)}, and {answer}", page, direct, details=details)
-        actual = f"{metric} is {plain(value)}, while {answer}"
-        title = f"{case.subject} exports {metric} {plain(value)}, but {direct.source} answers"
+        # Silence proves neither: the way from here to the server may be what is slow or closed.
+        return case.silent(direct, needs=probe)
+    value = min(item.value for item in series)
+    details = {"metric": metric, "value": value, "direct": True}
+    answer = f"{direct.source} answered a direct question in {duration(direct.value.round_trip_ms / 1000)}"
+    if value >= 1:
+        return case.ok(f"{metric} is {plain(value)}, and {answer}", page, direct, details=details)
+    actual = f"{metric} is {plain(value)}, while {answer}"
+    title = f"{case.subject} exports {metric} {plain(value)}, but {direct.source} answers"
     return case.finding(Status.FAIL, title, actual, page, direct, key=metric, details=details)
 
 

@@ -46,9 +46,13 @@ def _ports(case: Case, made: Made, allowed: frozenset[str]) -> Finding:
         )
     found = dict(_open_ports(container, declared))
     told = {place: where for place, where in found.items() if not _is_allowed(place, names, allowed)}
-    gaps = "".join(f"; {note}" for note in notes(declared, "ports"))
+    noted = notes(declared, "ports")
+    gaps = "".join(f"; {note}" for note in noted)
+    if noted and not told and container is None:
+        title = f"{case.subject}: what ports its compose file means is not known"
+        return case.unknown(title, f"{'; '.join(noted)}; it has no container", runtime)
     if not told:
-        return case.ok((_allowed(len(found)) if found else _none(container)) + gaps, runtime)
+        return case.ok((_allowed(len(found)) if found else _none(container, declared)) + gaps, runtime)
     return case.finding(
         Status.WARN,
         f"{case.subject} publishes {listed(list(told))} beyond this machine",
@@ -63,7 +67,10 @@ def _allowed(count: int) -> str:
     return f"{plural(count, 'port')} published beyond this machine, allowed by name"
 
 
-def _none(container: ContainerFacts | None) -> str:
+def _none(container: ContainerFacts | None, declared: ComposeService | None) -> str:
+    if container is None and declared is not None:
+        most = " beyond this machine" if declared.ports else ""
+        return f"{declared.file}:{declared.line} publishes no port{most}; it has no container"
     count = len(container.ports) if container else 0
     return f"{plural(count, 'published port')}, none beyond this machine" if count else "no port is published"
 

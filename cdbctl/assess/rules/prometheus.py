@@ -270,12 +270,24 @@ def judge_alerts(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         yield from (item for item in found if item.status is not Status.OK)
         if all(item.status is Status.OK for item in found):
             quiet = sum(alert.name in ignored for alert in facts.alerts) + sum(map(len, by_name.values()))
-            rules = sum(rule.kind == "alerting" for rule in facts.rules)
             allowed = " that counts" if quiet else ""
-            actual = f"none of {plural(rules, 'alert rule')} fires or is pending{allowed}"
-            yield case.ok(actual, reading, details={"rules": rules})
+            yield _silence(case, reading, allowed)
 
     return each(check, snapshot, judge)
+
+
+def _silence(case: Case, reading: Server, allowed: str) -> Finding:
+    """That no alert is active proves something only where alert rules are loaded."""
+    if reading.value.gap("rules") is not None:
+        actual = f"no alert{allowed} fires or is pending; how many rules are loaded is not known"
+        return case.ok(actual, reading)
+    rules = sum(rule.kind == "alerting" for rule in reading.value.rules)
+    if not rules:
+        reason = "Prometheus has loaded no alert rule, so none can fire"
+        remedy = "Name files with alert rules in rule_files of prometheus.yml"
+        return case.unknown("no alert rule is loaded", reason, reading, remedy=remedy)
+    actual = f"none of {plural(rules, 'alert rule')} fires or is pending{allowed}"
+    return case.ok(actual, reading, details={"rules": rules})
 
 
 def _alert(case: Case, reading: Server, alerts: Sequence[Alert], severities: Mapping[str, object]) -> Finding:

@@ -20,7 +20,7 @@ from cdbctl.model.finding import Finding, Status
 from cdbctl.model.metrics import MetricState
 from cdbctl.model.needs import MetricQuestion, Needs
 from cdbctl.model.prometheus import MetricAnswer
-from cdbctl.model.reading import Observed, Unavailable
+from cdbctl.model.reading import Unavailable
 from cdbctl.model.snapshot import Snapshot
 
 AnswerJudge: TypeAlias = Callable[[Case, Server, MetricAnswer, float], Finding]
@@ -103,7 +103,8 @@ def judge_metric(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
     def judge(case: Case, reading: Server, answer: MetricAnswer, value: float) -> Finding:
         details = {"state": answer.state.value, "value": value, "increase": answer.increase, "series": answer.series}
-        actual = f"{plain(value)} over {plural(answer.series, 'series', 'series')}{_grew(answer)}{_noted(answer)}"
+        grew = _grew(answer, case, reading)
+        actual = f"{plain(value)} over {plural(answer.series, 'series', 'series')}{grew}{_noted(answer)}"
         if not fits(value, low, high):
             title = f"{case.subject} is {plain(value)}"
             return case.finding(Status.FAIL, title, actual, reading, key="value", details=details)
@@ -119,15 +120,19 @@ def judge_metric(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
     return _each_metric(check, snapshot, " and ".join(limits) or EXPORTED, judge)
 
 
-def _grew(answer: MetricAnswer) -> str:
+def _grew(answer: MetricAnswer, case: Case, reading: Server) -> str:
     if answer.increase is None:
         return ""
+    window = case.snapshot.window
+    since = reading.value.watched_since(window.since)
+    watched = duration(max(0.0, (window.until - since).total_seconds()))
+    stretch = "over the window" if since == window.since else f"in the {watched} that Prometheus watched"
     worth = "" if answer.exact else "about " if answer.increase_at_most is None else "at least "
-    return f", an increase of {worth}{plain(answer.increase)} over the window"
+    return f", an increase of {worth}{plain(answer.increase)} {stretch}"
 
 
 def _noted(answer: MetricAnswer) -> str:
-    return f" ({answer.note})" if answer.note else ""
+    return f" ({answer.note})" if answer.note and not answer.exact else ""
 
 
 CONTRADICTION = schema(
@@ -150,17 +155,12 @@ def judge_contradiction(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
     def judge(case: Case, reading: Server, answer: MetricAnswer, value: float) -> Finding:
         if direct is None:
             return case.absent(probe)
-        says_up, is_up = value >= answer.series, isinstance(direct, Observed)
-        details = {"metric": case.subject, "value": value, "direct": is_up}
         if isinstance(direct, Unavailable):
-            if not says_up:
-                return case.silent(direct)
-            told = f"{direct.source} gave cdbctl no answer: {direct.reason}"
-            title = f"Prometheus says {case.subject} is {plain(value)}, but {direct.source} does not answer"
-        else:
-            told = f"{direct.source} answered a direct question in {duration(direct.value.round_trip_ms / 1000)}"
-            title = f"Prometheus says {case.subject} is {plain(value)}, but {direct.source} answers"
-        if says_up and is_up:
+            return case.silent(direct, needs=probe)
+        details = {"metric": case.subject, "value": value, "direct": True}
+        told = f"{direct.source} answered a direct question in {duration(direct.value.round_trip_ms / 1000)}"
+        title = f"Prometheus says {case.subject} is {plain(value)}, but {direct.source} answers"
+        if value >= answer.series:
             return case.ok(f"{case.subject} is {plain(value)}, and {told}", reading, direct, details=details)
         actual = f"{case.subject} is {plain(value)}, while {told}"
         return case.finding(Status.FAIL, title, actual, reading, direct, key=case.subject, details=details)

@@ -18,10 +18,16 @@ from cdbctl.model.redis import RedisFacts
 from cdbctl.model.snapshot import Snapshot
 
 RedisJudge: TypeAlias = Callable[[Case, Observed[RedisFacts]], Finding]
+RedisJudges: TypeAlias = Callable[[Case, Observed[RedisFacts]], Iterator[Finding]]
 
 
 def each_redis(check: Check, snapshot: Snapshot, judge: RedisJudge) -> Iterator[Finding]:
     """Judge the facts of Redis for each subject, or say why there are none."""
+    return all_of_redis(check, snapshot, lambda case, reading: iter((judge(case, reading),)))
+
+
+def all_of_redis(check: Check, snapshot: Snapshot, judge: RedisJudges) -> Iterator[Finding]:
+    """The same for a rule that may find several things about one subject."""
     for case in cases(check, snapshot):
         reading = snapshot.redis
         if reading is None:
@@ -29,7 +35,7 @@ def each_redis(check: Check, snapshot: Snapshot, judge: RedisJudge) -> Iterator[
         elif isinstance(reading, Unavailable):
             yield case.silent(reading, needs="redis")
         else:
-            yield judge(case, reading)
+            yield from judge(case, reading)
 
 
 REACHABLE = schema(
@@ -80,7 +86,12 @@ def judge_memory(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
         )
         actual = f"{size(facts.used_memory_bytes)} used, {of_limit}, maxmemory-policy {facts.eviction_policy}"
         details = {"used_bytes": facts.used_memory_bytes, "max_bytes": facts.max_memory_bytes}
+        endless = not facts.max_memory_bytes and limit is None
         too_much = used > fail or (limit is not None and facts.used_memory_bytes > limit)
+        if endless:
+            actual += ": it grows until the machine has no memory left"
+            title = "Redis has no memory limit"
+            return case.finding(Status.WARN, title, actual, reading, key="limit", details=details)
         if not too_much and used <= warn:
             return case.ok(actual, reading, details=details)
         status = Status.FAIL if too_much else Status.WARN
@@ -91,18 +102,18 @@ def judge_memory(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def judge_eviction(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
-    """Redis does not throw entries of streams away: its policy is noeviction while streams are used."""
+    """Redis does not throw entries of streams away: its policy is noeviction where streams are kept."""
 
     def judge(case: Case, reading: Observed[RedisFacts]) -> Finding:
-        case = case.expects("maxmemory-policy is noeviction while streams are used, nothing evicted")
+        case = case.expects("maxmemory-policy is noeviction where streams are kept, nothing evicted")
         facts, gained = reading.value, redis_growth(reading.value, case.snapshot)
         evicted = gained.values["evicted_keys"]
         actual = (
-            f"maxmemory-policy {facts.eviction_policy}, {plural(len(facts.streams), 'stream')} in use, "
+            f"maxmemory-policy {facts.eviction_policy}, {plural(len(facts.streams), 'stream')} looked at, "
             f"{plural(evicted, 'key')} evicted {gained.since}"
         )
         details = {"policy": facts.eviction_policy, "evicted_keys": evicted, "streams": len(facts.streams)}
-        risky = facts.eviction_policy != "noeviction" and bool(facts.streams)
+        risky = facts.eviction_policy != "noeviction"
         if not risky and not evicted:
             return case.ok(actual, reading, *gained.readings, details=details)
         title = (
@@ -110,7 +121,9 @@ def judge_eviction(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
             if evicted
             else f"Redis may evict streams: maxmemory-policy is {facts.eviction_policy}"
         )
-        return case.finding(Status.FAIL, title, actual, reading, *gained.readings, key="eviction", details=details)
+        # Only streams that checks ask for are looked at: without one, nobody knows whether there are any.
+        status = Status.FAIL if evicted or facts.streams else Status.WARN
+        return case.finding(status, title, actual, reading, *gained.readings, key="eviction", details=details)
 
     return each_redis(check, snapshot, judge)
 
@@ -196,8 +209,8 @@ RULES = (
         judge_eviction,
         schema(),
         subjects=SUBJECT,
-        good="maxmemory-policy is noeviction and seven streams are in use.",
-        bad="maxmemory-policy is allkeys-lru and seven streams are in use.",
+        good="maxmemory-policy is noeviction, and nothing was evicted.",
+        bad="maxmemory-policy is allkeys-lru; where checks ask for streams that exist it is a FAIL, else a WARN.",
     ),
     Rule(
         "redis.persistence",

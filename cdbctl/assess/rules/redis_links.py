@@ -8,7 +8,7 @@ from cdbctl.assess.case import Case
 from cdbctl.assess.counters import redis_growth
 from cdbctl.assess.params import Params, choice, number, schema, texts, whole
 from cdbctl.assess.rule import Rule
-from cdbctl.assess.rules.redis import SUBJECT, each_redis
+from cdbctl.assess.rules.redis import SUBJECT, all_of_redis, each_redis
 from cdbctl.assess.units import duration, plural, share
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Status
@@ -96,6 +96,7 @@ GROUPS = schema(
     max_lag=whole("most entries that a group was not given yet", 1000),
     max_pending=whole("most entries that a group was given and has not acknowledged", 100),
 )
+NOBODY = "Name the groups that have to be there (params.groups), or take the stream out of the check"
 
 
 def asks_groups(check: Check) -> Needs:
@@ -108,27 +109,30 @@ def judge_groups(check: Check, snapshot: Snapshot) -> Iterator[Finding]:
     params = Params.of(check, GROUPS)
     lag, pending = params.number("max_lag"), params.number("max_pending")
 
-    def judge(case: Case, reading: Observed[RedisFacts]) -> Finding:
+    def judge(case: Case, reading: Observed[RedisFacts]) -> Iterator[Finding]:
         case = case.expects(f"each group has at most {lag:g} entries to come and {pending:g} unacknowledged")
         stream = reading.value.stream(case.subject)
         groups = stream.groups if stream else ()
         missing = sorted(set(params.texts("groups")) - {group.name for group in groups})
         behind = [group for group in groups if (group.lag or 0) > lag or group.pending > pending]
-        nobody = "no group reads it" if stream else "the stream does not exist, so nobody has anything to read"
+        untold = [group for group in groups if group.lag is None and group not in behind]
+        nobody = "no group reads it" if stream else "the stream does not exist"
         actual = "; ".join(map(_words, groups)) or nobody
         details = {group.name: {"lag": group.lag, "pending": group.pending} for group in groups}
-        if missing:
-            title = f"{case.subject} has no group {', '.join(missing)}"
-            return case.finding(Status.FAIL, title, actual, reading, key=",".join(missing), details=details)
-        if behind:
-            names = sorted(group.name for group in behind)
-            title = f"{', '.join(names)} does not keep up with {case.subject}"
-            return case.finding(Status.FAIL, title, actual, reading, key=",".join(names), details=details)
-        if any(group.lag is None for group in groups):
-            return _lag_not_told(case, groups, reading, details)
-        return case.ok(actual, reading, details=details)
+        for name in missing:
+            title, key = f"{case.subject} has no group {name}", f"missing/{name}"
+            yield case.finding(Status.FAIL, title, actual, reading, key=key, details=details)
+        for group in behind:
+            title, key = f"{group.name} does not keep up with {case.subject}", f"behind/{group.name}"
+            yield case.finding(Status.FAIL, title, _words(group), reading, key=key, details=details)
+        if untold:
+            yield _lag_not_told(case, untold, reading, details)
+        if not groups and not missing:
+            yield case.unknown(f"nothing is known of readers of {case.subject}", nobody, reading, remedy=NOBODY)
+        elif not (missing or behind or untold):
+            yield case.ok(actual, reading, details=details)
 
-    return each_redis(check, snapshot, judge)
+    return all_of_redis(check, snapshot, judge)
 
 
 def _words(group: ConsumerGroup) -> str:
@@ -142,7 +146,7 @@ def _lag_not_told(
     reading: Observed[RedisFacts],
     details: dict[str, dict[str, int | None]],
 ) -> Finding:
-    names = ", ".join(group.name for group in groups if group.lag is None)
+    names = ", ".join(group.name for group in groups)
     version = reading.value.version
     old = int(version.partition(".")[0]) < 7 if version.partition(".")[0].isdigit() else False
     why = f"Redis {version} does not count it, 7.0 does" if old else "entries were deleted behind its place"

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cdbctl.assess.case import Case, cases, quote
-from cdbctl.assess.changes import OUTSIDE, What
+from cdbctl.assess.changes import OUTSIDE, WHO_STARTS_MANY, What
 from cdbctl.assess.memory import out_of_memory
 from cdbctl.assess.params import Params, schema, whole
-from cdbctl.assess.restarts import History, Stretch, counted, history, proof, restarts_in_window, started_together, told
+from cdbctl.assess.restarts import (
+    History,
+    Stretch,
+    counted,
+    history,
+    proof,
+    proves_nothing,
+    restarts_in_window,
+    started_together,
+    told,
+)
 from cdbctl.assess.rules.facts import with_facts
+from cdbctl.assess.rules.made import no_container
 from cdbctl.assess.units import clock, per_minute, plural, stamp
 from cdbctl.model.check import Check
 from cdbctl.model.finding import Finding, Status
 from cdbctl.model.reading import Observed
-from cdbctl.model.runtime import Restart, RuntimeFacts, ServiceFacts
+from cdbctl.model.runtime import Restart, RuntimeFacts, ServiceFacts, ServiceState
 from cdbctl.model.snapshot import EarlierService, Snapshot, Window
 
 RESTARTS = schema(
@@ -40,13 +51,17 @@ def _restarts(case: Case, facts: ServiceFacts, runtime: Observed[RuntimeFacts], 
     outside = bool(shared) or word in OUTSIDE or (word is None and started_together(facts, runtime.value, window))
     stretch = counted(facts, own, story, window, fail_at=fail_at)
     readings = (runtime, *story.readings)
-    if not (stretch.count or shared or outside) and _says_nothing(facts, window):
+    nothing_seen = not (stretch.count or shared or outside)
+    if nothing_seen and facts.state is ServiceState.MISSING:
+        return _not_there(case, runtime)
+    if nothing_seen and _says_nothing(facts, window):
         reason = "the runtime does not count restarts, so their absence proves nothing"
         return case.unknown(f"{case.subject}: restarts are not counted", reason, *readings)
     memory = _memory(facts, own, story, stretch)
     details = {
         "count": stretch.count,
         "shared": len(shared),
+        "together": outside,
         "counted_since": stamp(stretch.since),
         "per_minute": per_minute(stretch.count, stretch.seconds(window.until)),
         "restarts": facts.restarts,
@@ -55,17 +70,14 @@ def _restarts(case: Case, facts: ServiceFacts, runtime: Observed[RuntimeFacts], 
     }
     bad = stretch.count >= warn_at or outside or (word is What.RECOUNT and _is_recent(facts, window))
     if not bad:
-        actual = (
-            proof(facts, story, window, stretch)
-            if not stretch.count
-            else told(stretch, own, shared, story, window.until)
-        )
+        nothing = proof(facts, story, window, stretch)
+        if not stretch.count and proves_nothing(facts, story, window):
+            return case.unknown(f"{case.subject}: nobody saw whether it was restarted", nothing, *readings)
+        actual = told(stretch, own, shared, story, window.until) if stretch.count else nothing
         return case.ok(actual, *readings, details=details)
     actual = told(stretch, own, shared, story, window.until)
     if outside and not shared and word not in OUTSIDE:
-        actual += (
-            f"; started again at {clock(facts.started_at)} together with other services: the machine or the runtime"
-        )
+        actual += f"; started again at {clock(facts.started_at)} together with other services: {WHO_STARTS_MANY}"
     if memory and memory not in actual:
         actual += f"; out of memory: {memory}"
     words = quote(runtime.evidence, own[-1].exit_status) if own else ()
@@ -83,6 +95,13 @@ def _restarts_title(name: str, stretch: Stretch, status: Status, *, outside: boo
     if outside:
         return f"{name} was restarted together with other services"
     return f"{name} was started again, and its count of restarts began anew"
+
+
+def _not_there(case: Case, runtime: Observed[RuntimeFacts]) -> Finding:
+    if runtime.value.kind != "supervisord":
+        return no_container(case, runtime)
+    reason = f"{runtime.source} knows no {case.subject}"
+    return case.unknown(f"{case.subject}: restarts are not counted", reason, runtime)
 
 
 def _says_nothing(facts: ServiceFacts, window: Window) -> bool:

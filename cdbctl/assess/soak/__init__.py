@@ -66,7 +66,7 @@ def _judged(
         runs=len(inside),
         covered_seconds=(stretch.until - stretch.since - cover.length(gaps)).total_seconds(),
         clean_since=clean_since,
-        passes_at=clean_since + (stretch.until - stretch.since),
+        passes_at=clean_since + (stretch.until - stretch.since) if under_test else None,
         failures=tuple(sorted(failed, key=lambda item: (item.first_at, item.kind, item.subject, item.title))),
         doubts=ordered,
         ignored=tuple(sorted(history.foreign, key=lambda item: item.path)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cdbctl.assess.case import command
-from cdbctl.assess.units import clock, duration
+from cdbctl.assess.units import clock, duration, plural
 from cdbctl.model.report import NextStep
 from cdbctl.model.snapshot import Snapshot
 from cdbctl.model.soak import Soak, SoakVerdict
@@ -15,9 +15,12 @@ def next_step_of_soak(soak: Soak, snapshot: Snapshot) -> NextStep | None:
         return None
     again = command(snapshot, "daily-check", "--soak", _option(soak))
     if soak.verdict is SoakVerdict.FAIL:
-        worst = soak.failures[-1]
-        seen = f", seen by {worst.runs[-1]}" if worst.runs else ""
-        return NextStep(f"Repair what failed in the soak ({worst.title}{seen}), then let it begin anew", again)
+        last = max(soak.failures, key=lambda item: item.last_at)
+        seen = f", seen by {last.runs[-1]}" if last.runs else ""
+        failed = f"the last of its {plural(len(soak.failures), 'failure')} was: {last.title}{seen}"
+        return NextStep(f"Find out why the soak failed ({failed}), then let it begin anew", again)
+    if soak.passes_at is None:
+        return NextStep("Declare in cdbctl.yaml which services are under test: without one no soak can pass", again)
     window = duration((snapshot.window.until - snapshot.window.since).total_seconds())
     return NextStep(
         f"Let the stack run as it is and look at it at least every {window}: "

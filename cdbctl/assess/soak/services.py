@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cdbctl.assess.changes import What, changes, company
+from cdbctl.assess.changes import WHO_STARTS_MANY, What, changes, company
 from cdbctl.assess.memory import out_of_memory
-from cdbctl.assess.restarts import apart
+from cdbctl.assess.restarts import apart, by_policy, is_counted
 from cdbctl.assess.units import clock, plural
 from cdbctl.model.runtime import ServiceState
 from cdbctl.model.snapshot import EarlierRun, EarlierService, Window
@@ -82,7 +82,8 @@ def _in_one_run(run: EarlierRun, before: EarlierRun | None, stretch: Window) -> 
     """What a single run saw by itself: ends in its window, and what waits for a start."""
     for service in run.services:
         others = [other.recent_restarts for other in run.services if other is not service]
-        own, _ = apart(service.recent_restarts, others, len(run.services))
+        counted = by_policy(service, service.recent_restarts, run.runtime_started_at)
+        own, _ = apart(service.recent_restarts, others, len(run.services), counted=counted)
         ends = [end for end in own if end.at >= stretch.since]
         if ends:
             what = What.OOM if any(end.out_of_memory for end in ends) else What.CRASH
@@ -100,7 +101,8 @@ def _first_look(service: EarlierService, run: EarlierRun, stretch: Window) -> It
     if at is None or at < stretch.since:
         return
     starts = [item.started_at for item in run.services if item.started_at and item.finished_at]
-    outside = service.finished_at is not None and company(at, starts, len(run.services))
+    counted = is_counted(service, run.runtime_started_at, since=stretch.since)
+    outside = service.finished_at is not None and not counted and company(at, starts, len(run.services))
     memory = out_of_memory(service, since=stretch.since)
     if memory:
         yield Event(What.OOM, service.name, at, f"out of memory: {memory}", run)
@@ -128,7 +130,7 @@ _SENTENCES = {
     What.DEPLOY: "deployed anew",
     What.MANUAL: "started again without a counted crash",
     What.RECOUNT: "started again, the count of restarts began anew, so nothing is proven about it",
-    What.DAEMON: "started again together by the machine or the runtime, which is no crash",
+    What.DAEMON: f"started again together by {WHO_STARTS_MANY}, which is no crash",
     What.HOST: "started again after the machine had booted, which is no crash",
     What.ENDED: "ended and not started again",
     What.GONE: "gone from the runtime",

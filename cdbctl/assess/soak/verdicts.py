@@ -69,15 +69,15 @@ def _failure(finding: EarlierFinding | None, where: Sequence[EarlierRun]) -> Fai
 def _undecided(run: EarlierRun, waivers: Sequence[Waiver]) -> tuple[str, ...]:
     if not run.services:
         return ("the runtime did not answer",)
-    if run.verdict in (Verdict.PASS, Verdict.WARN, Verdict.FAIL):
+    if run.verdict in (Verdict.PASS, Verdict.WARN):
         return ()
-    if run.verdict != Verdict.UNKNOWN:
+    if run.verdict not in (Verdict.UNKNOWN, Verdict.FAIL):
         return (f"the verdict {run.verdict or 'nothing'} is not known to this version",)
     silent = [finding for finding in run.findings if finding.status == Status.UNKNOWN]
     left = [finding.title for finding in silent if not _is_accepted(finding, waivers)]
-    if silent and not left:
-        return ()
-    return tuple(dict.fromkeys(left)) or ("the verdict was UNKNOWN",)
+    if run.verdict == Verdict.UNKNOWN and not silent:
+        return ("the verdict was UNKNOWN",)
+    return tuple(dict.fromkeys(left))
 
 
 def _doubt(reasons: Sequence[str], where: Sequence[EarlierRun]) -> Doubt:

@@ -8,7 +8,7 @@ from cdbctl.model.finding import Finding, Fix, Status
 from cdbctl.model.report import Report
 from cdbctl.render.gaps import is_gap
 from cdbctl.render.md import code, fence, inline, paragraphs, prose, refs, table
-from cdbctl.render.rows import Cause, accepted, causes, telling_quotes
+from cdbctl.render.rows import Cause, accepted, causes, followers, telling_quotes
 from cdbctl.render.sections.logs import quoted
 from cdbctl.render.words import NONE, count, tag, utc
 
@@ -73,8 +73,13 @@ def _finding(cause: Cause) -> Iterator[list[str]]:
 
 def _effects(effects: Sequence[Finding], report: Report) -> Iterator[list[str]]:
     """What follows from a finding, so that nobody repairs it on its own."""
+    for words, group in followers(effects):
+        yield from _followers(words.capitalize(), group, report)
+
+
+def _followers(words: str, effects: Sequence[Finding], report: Report) -> Iterator[list[str]]:
     undecided = sum(is_gap(item, report) for item in effects)
-    header = ("Follows from it", "Status", "Actual", "Check and subject", "Finding")
+    header = (words, "Status", "Actual", "Check and subject", "Finding")
     rows = [
         (
             inline(item.title),
@@ -88,7 +93,8 @@ def _effects(effects: Sequence[Finding], report: Report) -> Iterator[list[str]]:
     ]
     yield table(header, rows) if rows else []
     if undecided:
-        yield [f"Because of it {count(undecided, 'check')} could not be decided: see “Not checked”."]
+        because = "Because of it" if words.startswith("Follows") else "Maybe because of it"
+        yield [f"{because} {count(undecided, 'check')} could not be decided: see “Not checked”."]
 
 
 def _weight(finding: Finding) -> Iterator[str]:

@@ -54,7 +54,7 @@ def prometheus(report: Report) -> list[str]:
             ("Alert", "State", "Since (UTC)", "Labels", "Summary"), [_alert(item, report) for item in facts.alerts]
         ),
         _listed(("Rule", "Problem", "Series that are missing", "Instead there is"), _troubled(facts.rules)),
-        table(header, (_metric(item, report) for item in facts.metrics)) if facts.metrics else [],
+        table(header, (_metric(item, facts, report) for item in facts.metrics)) if facts.metrics else [],
     )
 
 
@@ -120,19 +120,20 @@ def _rule(rule: RuleFacts) -> tuple[str, ...]:
     return inline(rule.name), inline(problem), inline(", ".join(rule.missing)) or NONE, inline(hints) or NONE
 
 
-def _metric(answer: MetricAnswer, report: Report) -> tuple[str, ...]:
-    remarks = [answer.note] if answer.note else []
+def _metric(answer: MetricAnswer, facts: PrometheusFacts, report: Report) -> tuple[str, ...]:
+    remarks = [answer.note] if answer.note and not answer.exact else []
     if answer.last_seen_at:
         remarks.insert(0, f"last seen {utc(answer.last_seen_at)}")
     if answer.nearest:
         remarks.append(f"most like it: {answer.nearest}")
-    window = duration((report.snapshot.window.until - report.snapshot.window.since).total_seconds())
+    window = report.snapshot.window
+    watched = max(0.0, (window.until - facts.watched_since(window.since)).total_seconds())
     return (
         inline(answer.name),
         answer.state.value,
         number(answer.value),
         str(answer.series) if answer.series else NONE,
-        NONE if answer.increase is None else f"{_about(answer)}{number(answer.increase)} in {window}",
+        NONE if answer.increase is None else f"{_about(answer)}{number(answer.increase)} in {duration(watched)}",
         inline("; ".join(remarks)) or NONE,
     )
 

@@ -99,7 +99,7 @@ def _changes(report: Report) -> Iterator[list[str]]:
         *(_changed(item) for item in changed if not is_gap(item, report)),
         *_unanswered([item for item in changed if is_gap(item, report)]),
         *(f"- **RESOLVED** {_earlier(item)}" for item in report.resolved),
-        *(f"- **UNVERIFIED** {_earlier(item)}: the check could not run again" for item in report.unverified),
+        *(f"- **UNVERIFIED** {_earlier(item)}: {_now(item, report)}" for item in report.unverified),
     ]
     ongoing = sum(item.lifecycle is Lifecycle.ONGOING for item in counted(report))
     if ongoing:
@@ -121,6 +121,18 @@ def _unanswered(items: list[Finding]) -> Iterator[str]:
 def _earlier(item: EarlierFinding) -> str:
     seen = f"first seen {utc(item.first_seen)}"
     return f"{inline(item.title)} {code(item.fingerprint)}, was {inline(item.status)}, {seen}"
+
+
+def _now(item: EarlierFinding, report: Report) -> str:
+    """What the same check says of the same subject now: silence leaves the finding open, an answer replaces it."""
+    name = f"the check {inline(item.check)} ({inline(item.subject)})"
+    same = (one for one in (*report.findings, *report.passed) if (one.check, one.subject) == (item.check, item.subject))
+    statuses = {one.status for one in same}
+    if not statuses - {Status.UNKNOWN}:
+        return f"{name} could not run again"
+    if Status.UNKNOWN in statuses:
+        return f"{name} ran again, and a part of it has no answer"
+    return f"{name} ran again and found something else"
 
 
 def _what(gap: Gap) -> str:

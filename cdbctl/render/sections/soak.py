@@ -59,7 +59,7 @@ def _cover(found: Soak, length: float) -> str:
 
 
 def _passes(found: Soak, zone: str) -> str:
-    if found.verdict is SoakVerdict.PASS:
+    if found.verdict is SoakVerdict.PASS or found.passes_at is None:
         return ""
     return f"; it can pass at {both(found.passes_at, zone)}, if nothing happens until then"
 

@@ -9,7 +9,7 @@ from cdbctl.model.report import Report
 from cdbctl.model.snapshot import Snapshot
 from cdbctl.render.gaps import gaps
 from cdbctl.render.md import code, fence, inline, paragraphs, prose, refs
-from cdbctl.render.rows import Cause, coverage_sentence, shown_line, tally, telling_quotes, top_findings
+from cdbctl.render.rows import Cause, coverage_sentence, followers, shown_line, tally, telling_quotes, top_findings
 from cdbctl.render.text import shortened
 from cdbctl.render.words import both, count, duration, span, tag, zone
 
@@ -77,10 +77,10 @@ def _top(number: int, cause: Cause) -> list[str]:
     if finding.impact:
         policy = f" ({inline(finding.policy)})" if finding.policy else ""
         lines.append(f"   - Impact{policy}: {prose(finding.impact)}")
-    if cause.effects:
-        titles = "; ".join(inline(effect.title) for effect in cause.effects[:EFFECTS])
-        rest = len(cause.effects) - EFFECTS
-        lines.append(f"   - Follows from it: {titles}{f' and {rest} more' if rest > 0 else ''}")
+    for words, effects in followers(cause.effects):
+        titles = "; ".join(inline(effect.title) for effect in effects[:EFFECTS])
+        rest = len(effects) - EFFECTS
+        lines.append(f"   - {words.capitalize()}: {titles}{f' and {rest} more' if rest > 0 else ''}")
     return lines
 
 

@@ -162,7 +162,7 @@ class TestLogBound:
     def test_a_log_that_is_kept_elsewhere_is_fine_and_said(self) -> None:
         found = only(in_containers(LOG, facts=container(log_driver="journald", log_is_bounded=None)))
         assert found.status is Status.OK
-        assert "keeps the log elsewhere" in found.actual
+        assert "keeps the log elsewhere, its limits were not looked at" in found.actual
 
     def test_what_runs_counts_more_than_what_is_written(self) -> None:
         unbounded = (declared(log_driver=None, log_options=()),)
@@ -171,7 +171,7 @@ class TestLogBound:
     @pytest.mark.parametrize(
         ("driver", "options", "status"),
         [
-            (None, (), Status.WARN),
+            (None, (("max-size", "10m"),), Status.OK),
             ("json-file", (), Status.WARN),
             ("json-file", (("max-size", "-1"),), Status.WARN),
             ("json-file", (("max-size", "10m"),), Status.OK),
@@ -187,8 +187,25 @@ class TestLogBound:
         assert found.status is status
         assert f"{FILE}:4; it has no container" in found.actual
 
+    def test_without_a_container_and_a_driver_in_its_compose_file_nothing_is_known(self) -> None:
+        found = only(missing(LOG, log_driver=None, log_options=()))
+        assert (found.status, found.title) == (Status.UNKNOWN, "cdb_redis has no container")
+        assert only(missing(LOG, log_options=())).title == "the log of cdb_redis would grow without a limit"
+
 
 class TestPorts:
+    def test_ports_that_were_not_understood_are_unknown_where_no_container_shows_them(self) -> None:
+        note = ComposeNote("ports", f"PORT is not set, so compose reads nothing there ({FILE}:9)")
+        found = only(missing(PORTS, ports=(), notes=(note,)))
+        assert found.status is Status.UNKNOWN
+        assert "PORT is not set" in found.actual
+        assert only(in_containers(PORTS, compose=(declared(ports=(), notes=(note,)),))).status is Status.OK
+
+    def test_without_a_container_it_is_said_where_nothing_is_published(self) -> None:
+        assert only(missing(PORTS, ports=())).actual == f"{FILE}:4 publishes no port; it has no container"
+        beyond = f"{FILE}:4 publishes no port beyond this machine; it has no container"
+        assert only(missing(PORTS)).actual == beyond
+
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1"])
     def test_an_address_of_this_machine_alone_is_fine(self, address: str) -> None:
         facts = container(ports=(PublishedPort(6379, "tcp", address, 6379),))
@@ -275,12 +292,19 @@ class TestInitdb:
         assert (found.status, found.key) == (Status.WARN, "nothing")
         assert found.title == f"no compose file mounts anything into {self.DIR}"
 
-    def test_no_migration_file_needs_no_mount(self) -> None:
+    def test_one_file_that_is_not_mounted_is_told_of_in_the_singular(self) -> None:
+        snapshot = in_containers(INITDB)
+        assert isinstance(snapshot.migrations, Observed)
+        files = snapshot.migrations.value.files
+        found = self.judged(*((file.path, f"{self.DIR}/{file.name}") for file in files[1:]))
+        assert found.title == f"1 of {len(files)} migration files is not mounted into {self.DIR}"
+
+    def test_an_empty_folder_of_migrations_proves_nothing(self) -> None:
         snapshot = in_containers(INITDB)
         assert isinstance(snapshot.migrations, Observed)
         folder = replace(snapshot.migrations.value, files=())
         empty = replace(snapshot, migrations=replace(snapshot.migrations, value=folder))
-        assert only(empty).status is Status.OK
+        assert (only(empty).status, only(empty).title) == (Status.UNKNOWN, "there is no migration file to mount")
 
     def test_what_is_not_declared_or_not_read_is_unknown(self) -> None:
         snapshot = in_containers(INITDB)
