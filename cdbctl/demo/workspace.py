@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import cdbctl
@@ -86,6 +87,16 @@ def prepare(places: Places, *, docker: bool = False) -> None:
     (root / ".gitignore").write_text(IGNORED, encoding="utf-8", newline="\n")
     (root / ".gitattributes").write_text(NO_CONVERSION, encoding="utf-8", newline="\n")
     _write_secrets(places)
+    _set_reports_aside(root / "reports")
+
+
+def _set_reports_aside(reports: Path) -> None:
+    """Keep the reports of the demo before, and let the new one begin without a past: it is another stack."""
+    daily = reports / "daily"
+    if not daily.is_dir():
+        return
+    number = next(number for number in count(1) if not (reports / f"earlier-demo-{number}").exists())
+    daily.rename(reports / f"earlier-demo-{number}")
 
 
 def describe(places: Places, fault: Fault, texts: Mapping[str, str]) -> None:

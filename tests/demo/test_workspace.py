@@ -97,7 +97,7 @@ class TestRepository:
         assert git(tmp_path, "status", "--porcelain") == ""
         assert "+# my experiment" in git(tmp_path, "log", "-p")
 
-    def test_logs_of_an_earlier_demo_go_and_its_reports_stay(self, tmp_path: Path) -> None:
+    def test_logs_of_an_earlier_demo_go_and_its_reports_are_set_aside(self, tmp_path: Path) -> None:
         places = made(tmp_path)
         places.log_of("cdb_risk").write_text("old error\n", encoding="utf-8")
         report = tmp_path / "reports" / "daily" / "report.md"
@@ -107,7 +107,15 @@ class TestRepository:
         prepare(places)
 
         assert not places.log_of("cdb_risk").exists()
-        assert report.read_text(encoding="utf-8") == "FAIL"
+        assert not report.exists()
+        assert (tmp_path / "reports" / "earlier-demo-1" / "report.md").read_text(encoding="utf-8") == "FAIL"
+
+    def test_no_earlier_reports_are_lost(self, tmp_path: Path) -> None:
+        places = made(tmp_path)
+        for number in (1, 2):
+            (tmp_path / "reports" / "daily").mkdir(parents=True)
+            prepare(places)
+            assert (tmp_path / "reports" / f"earlier-demo-{number}").is_dir()
 
     def test_variables_and_configuration_of_the_caller_do_not_take_part(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
