@@ -152,6 +152,23 @@ class ServiceFacts:
     container: ContainerFacts | None = None
     """None for a runtime without containers."""
 
+    @classmethod
+    def missing(cls, name: str) -> ServiceFacts:
+        """A declared service that the runtime does not know."""
+        return cls(
+            name=name,
+            state=ServiceState.MISSING,
+            pid=None,
+            identity="",
+            started_at=None,
+            exit_status=None,
+            restarts=None,
+            recent_restarts=(),
+            restarts_counted_since=None,
+            cpu_percent=None,
+            memory_bytes=None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeFacts:

@@ -22,7 +22,7 @@ from cdbctl.collect.docker.text import runtime_text
 from cdbctl.collect.docker.untyped import items, mapping, text
 from cdbctl.collect.docker.usage import Usage, UsageWatch
 from cdbctl.collect.wire import Deadline
-from cdbctl.model.runtime import RuntimeFacts, ServiceFacts, ServiceState
+from cdbctl.model.runtime import RuntimeFacts, ServiceFacts
 from cdbctl.model.snapshot import Window
 from cdbctl.model.stack import Service
 from cdbctl.settings import ComposeProject
@@ -98,7 +98,7 @@ class DockerRuntime:
             started_at=daemon_at,
             services=(
                 *(_service(name, one, events, window, usage.get(one.id), images) for name, one in containers.items()),
-                *(_missing(service.name) for service in declared if service.name not in containers),
+                *(ServiceFacts.missing(service.name) for service in declared if service.name not in containers),
             ),
             version=version.words,
             usage_source=watch.source,
@@ -216,22 +216,6 @@ def _service(
         memory_bytes=usage.memory_bytes if usage else None,
         health=one.health,
         container=one.facts(images, told[-1] if told else None),
-    )
-
-
-def _missing(name: str) -> ServiceFacts:
-    return ServiceFacts(
-        name=name,
-        state=ServiceState.MISSING,
-        pid=None,
-        identity="",
-        started_at=None,
-        exit_status=None,
-        restarts=None,
-        recent_restarts=(),
-        restarts_counted_since=None,
-        cpu_percent=None,
-        memory_bytes=None,
     )
 
 

@@ -100,7 +100,7 @@ def _services(
         yield _service(name, info, answer, history, first.get(pid), second.get(pid))
     for service in declared:
         if service.name not in names.values():
-            yield _missing(service.name)
+            yield ServiceFacts.missing(service.name)
 
 
 def _declared_names(answer: Answer, declared: Sequence[Service]) -> dict[str, str]:
@@ -157,22 +157,6 @@ def _exit_status(info: Info, logged: str | None) -> str | None:
 def _started_at(info: Info, answer: Answer) -> datetime | None:
     """From the age that supervisord tells, so that its clock does not matter."""
     return None if info.running_seconds is None else answer.at - timedelta(seconds=info.running_seconds)
-
-
-def _missing(name: str) -> ServiceFacts:
-    return ServiceFacts(
-        name=name,
-        state=ServiceState.MISSING,
-        pid=None,
-        identity="",
-        started_at=None,
-        exit_status=None,
-        restarts=None,
-        recent_restarts=(),
-        restarts_counted_since=None,
-        cpu_percent=None,
-        memory_bytes=None,
-    )
 
 
 def _process_note(daemon: Daemon | None, apart_seconds: float, *, local: bool) -> str:
