@@ -78,15 +78,22 @@ def postgres_container(
     script = (
         f"printf %s {PASSWORD} >/tmp/pw && {bin_folder}/initdb -D /tmp/pg -U owner -A scram-sha-256 --pwfile=/tmp/pw -N"
         " && echo host all all all scram-sha-256 >>/tmp/pg/pg_hba.conf"
-        f" && exec {bin_folder}/postgres -D /tmp/pg -k /tmp -h '*' -c fsync=off"
+        f" && exec {bin_folder}/postgres -D /tmp/pg -k /tmp -h '*' -c fsync=off 2>/tmp/said"
     )
     # Those of a wheel have their libraries beside their package.
     mount = bin_folder.parents[2]
     options = (*options, f"--volume={mount}:{mount}:ro", "--user", "65534:65534", "--env", "POSTGRES_USER=owner")
     options = (*options, "--env", "POSTGRES_DB=postgres", "--env", "LC_ALL=C.UTF-8")
     with container(docker, "/bin/sh", "-c", script, options=options, path=path) as running:
-        wait_for_port(docker, running.name, 5432)
+        # It listens before it takes anybody in.
+        ready = "database system is ready to accept connections"
+        until(lambda: ready in _said(docker, running.name), seconds=30, what=f"the start of {running.name}")
         yield running
+
+
+def _said(docker: DockerEngine, name: str) -> str:
+    """What PostgreSQL has said so far."""
+    return docker.docker("exec", name, "/bin/sh", "-c", "/bin/cat /tmp/said 2>/dev/null || true")
 
 
 def wait_for_port(docker: DockerEngine, name: str, port: int) -> None:
