@@ -31,7 +31,7 @@ awk -v day="$(date -u +%Y-%m-%d)" -v time="$(date -u +%H:%M:%S)" 'BEGIN {
 
 
 def run() -> Iterator[Result]:
-    """The check-up of 12 and of 60 containers, with 20,000 log lines in each, as ratios to ``docker stats``."""
+    """The check-up of 12 containers with full logs, and with 48 more that nobody declared, beside ``docker stats``."""
     with any_engine() as engine, tempfile.TemporaryDirectory(prefix="cdbctl-bench-") as folder:
         root = Path(folder) / "demo"
         os.environ["DOCKER_HOST"] = engine.address
@@ -41,7 +41,6 @@ def run() -> Iterator[Result]:
             filled = _pad(engine, names)
             yield _compared(engine, root, names, filled, 1.0)
             crowd = _crowd(engine, CROWD - len(names))
-            filled += _pad(engine, crowd)
             yield _compared(engine, root, [*names, *crowd], filled, 2.0)
         finally:
             down(root)
@@ -55,7 +54,7 @@ def _compared(engine: DockerEngine, root: Path, names: Sequence[str], filled: in
     pairs = [(seconds(check_up, expected_status=ExitStatus.FAILED), seconds(by_hand)) for _ in range(RUNS)]
     ours, theirs = sorted(pairs, key=lambda pair: pair[0] / pair[1])[RUNS // 2]
     return at_most(
-        f"check-up of {len(names)} containers, {filled} of them with {LINES:,} log lines, interpreter start included",
+        f"check-up of {len(names)} containers, {filled} logs of {LINES:,} lines read, interpreter start included",
         statistics.median(one / other for one, other in pairs),
         "times docker stats --no-stream",
         bound,

@@ -22,6 +22,7 @@ from cdbctl.collect.logs.lines import PREFIX_BYTES
 from cdbctl.model.snapshot import Window
 
 DRIVER = "json-file"
+_WITHOUT_FRACTION = len("2026-02-09T12:00:00.Z")
 _LONGEST_ENTRY_BYTES = 1024 * 1024
 """An engine writes at most 16 KiB of text into one."""
 
@@ -98,8 +99,11 @@ class JsonEntries:
         if len(self._rest) > _LONGEST_ENTRY_BYTES:
             self._rest = b""
             self.damaged += 1
+        records = self._records(data[:end])
+        if not self._open and (whole := _whole_lines(records)) is not None:
+            return whole
         lines: list[bytes] = []
-        for record in self._records(data[:end]):
+        for record in records:
             self._take(record, lines)
         return each_stamped(lines)
 
@@ -110,9 +114,6 @@ class JsonEntries:
     def _take(self, record: Any, lines: list[bytes]) -> None:
         try:
             text, time, stream = record["log"], record["time"], record.get("stream")
-            if len(time) == PREFIX_BYTES - 1 and text[-1:] == "\n" and not self._open:
-                lines.append(f"{time} {text}".encode(errors="backslashreplace"))
-                return
             stamp, _ = read_stamp(f"{time} ".encode())
             self._open.add(stream, stamp, text.encode(errors="backslashreplace"), lines)
         except (KeyError, TypeError, AttributeError, NotTheProtocolError):
@@ -132,3 +133,19 @@ class JsonEntries:
             yield json.loads(line)
         except (ValueError, RecursionError):
             self.damaged += 1
+
+
+def _whole_lines(records: list[Any]) -> bytes | None:
+    """All entries at once, where each is one whole line; None where they have to be looked at one by one."""
+    try:
+        times = [record["time"] for record in records]
+        texts = [record["log"] for record in records]
+        if not all(_WITHOUT_FRACTION < len(time) < PREFIX_BYTES and time[-1] == "Z" for time in times):
+            return None
+        if not all(text[-1:] == "\n" for text in texts):
+            return None
+        # An engine leaves out zeros at the end of a fraction.
+        lines = "".join([f"{time[:-1]:0<29}Z {text}" for time, text in zip(times, texts, strict=True)])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None
+    return lines.encode(errors="backslashreplace") if lines.count("\n") == len(records) else None

@@ -149,11 +149,14 @@ class LogReader:
         """Read the engine's own files; ``out_of_time`` when they hold more than can be read."""
         look = self._begun()
         entries = JsonEntries()
-        for data in files.blocks():
-            self._take(entries.take(data), look)
-            if self._too_late(look):
-                return look
-        self._take(entries.finish(), look)
+        try:
+            for data in files.blocks():
+                self._take(entries.take(data), look)
+                if self._too_late(look):
+                    return look
+            self._take(entries.finish(), look)
+        except NotTheProtocolError as error:
+            raise NoAnswer(f"the file of the log cannot be read: {error}", remedy=self._remedy()) from error
         if files.cut_short:
             look.gaps.append("a file of the log became shorter while it was read")
         if entries.damaged:
