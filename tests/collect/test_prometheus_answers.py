@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +19,7 @@ from cdbctl.model.metrics import MetricState
 from cdbctl.model.needs import MetricQuestion
 from cdbctl.model.prometheus import PrometheusFacts, RuleFacts
 from cdbctl.model.snapshot import Window
-from tests.collect.servers import Answer, free_port, page, silent_port
+from tests.collect.servers import Answer, free_port, page, serving, silent_port
 
 NOW = datetime.now(UTC)
 
@@ -122,16 +121,8 @@ def fake(special: Mapping[str, Answer], asked: list[str]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as address:
+        yield address
 
 
 def ask(url: str, *metrics: str, timeout_seconds: float = 5) -> Seen[PrometheusFacts]:

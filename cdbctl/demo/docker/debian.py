@@ -73,8 +73,9 @@ def remove_root(root: Path) -> None:
     if not root.exists():
         return
     for point in _mounted_below(root):
-        subprocess.run(["umount", "-l", point], capture_output=True, check=False)  # noqa: S607 - where mount is
-    shutil.rmtree(root, ignore_errors=True)
+        subprocess.run(["umount", "-l", point], capture_output=True, check=False)  # noqa: S607 - found as debootstrap is
+    if not _mounted_below(root):  # what is still mounted there is not ours to remove
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _recipe() -> str:

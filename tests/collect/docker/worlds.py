@@ -7,13 +7,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cdbctl.collect.docker.engine import Engine
 from cdbctl.model.snapshot import Window
-from cdbctl.model.stack import Group, Service
+from cdbctl.model.stack import Service
 from cdbctl.settings import DockerSource
+from tests.collect.servers import service
 
 Talk = Callable[[socket.socket, bytes], None]
 """Takes a connection and the head of a question; the connection is closed afterwards."""
@@ -28,21 +30,7 @@ def engine_at(address: str, environment: Mapping[str, str] | None = None) -> Eng
 
 
 def declared(name: str, *, project: str | None = None, key: str | None = None) -> Service:
-    return Service(
-        name=name,
-        title=name,
-        group=Group.UNDER_TEST,
-        required=True,
-        source_folder=None,
-        database_role=None,
-        health_url=None,
-        health_depth=None,
-        metrics_url=None,
-        log_paths=(),
-        log_timezone="UTC",
-        project=project,
-        compose_service=key,
-    )
+    return replace(service(name), project=project, compose_service=key)
 
 
 def last_hour() -> Window:
